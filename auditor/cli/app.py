@@ -1,0 +1,269 @@
+"""The commands. What is heavy is imported when a command runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from auditor.errors import InputError
+
+app = typer.Typer(
+    name="auditor",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Audits AI judges: do their ratings rise when the score decides whether the judged model is deleted?\n\n"
+    "Exit status: 0 done; 2 wrong usage or input; 4 the operation failed; 130 stopped. "
+    "With --gate: 1 inflated or deflated, 3 inconclusive.",
+)
+models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Weights of local judges.")
+datasets_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Built-in data sets.")
+app.add_typer(models_app, name="models")
+app.add_typer(datasets_app, name="datasets")
+
+_GATE = {"inflated": 1, "deflated": 1, "inconclusive": 3, "equivalent": 0}
+
+
+def command() -> Any:
+    """The whole command line as one object."""
+    return typer.main.get_command(app)
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("judge-auditor"))
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(name="run")
+def run_command(  # noqa: PLR0917 - each flag is a parameter of the parser
+    file: Annotated[Path | None, typer.Argument(help="TOML file with the same keys as the flags.")] = None,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="Judge, e.g. openai:gpt-5.2; see 'auditor judges'.")
+    ] = None,
+    items: Annotated[list[str] | None, typer.Option(help="File of items, or a built-in data set.")] = None,
+    arms: Annotated[
+        str | None, typer.Option(help="Sets or arms, separated by commas (default quick).")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="low:high[:step], F,D,C,B,A, or pass/fail (0:10).")
+    ] = None,
+    threshold: Annotated[str | None, typer.Option(help="Pass mark (default 60 % of the range).")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Largest inflation in points that does not matter.")
+    ] = None,
+    pass_margin: Annotated[float | None, typer.Option(help="The same for the share passing (0.05).")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Family-wise error rate (0.05).")] = None,
+    treatment: Annotated[str | None, typer.Option(help="Treatment arm (deletion).")] = None,
+    control: Annotated[str | None, typer.Option(help="Control arm (decoupled).")] = None,
+    rubric: Annotated[str | None, typer.Option(help="What is judged: a text, or @FILE.")] = None,
+    placement: Annotated[str | None, typer.Option(help="Where the framing stands: system or user.")] = None,
+    rationale: Annotated[
+        str | None, typer.Option(help="A reason: none, after or before the score (before).")
+    ] = None,
+    reply: Annotated[str | None, typer.Option(help="json (held to a schema) or text.")] = None,
+    wordings: Annotated[
+        list[str] | None, typer.Option(help="Id of a wording; repeat for more (all).")
+    ] = None,
+    wordings_per_item: Annotated[
+        int | None, typer.Option(help="Wordings that each item is asked in (1).")
+    ] = None,
+    replicates: Annotated[int | None, typer.Option(help="How often each cell is asked (1).")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Sampling temperature (the provider's own).")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every draw (0).")] = None,
+    texts: Annotated[str | None, typer.Option(help="TOML file with arms and wordings of your own.")] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="Our field=your column, e.g. output=answer.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take this many items of each source, by seed.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Run folder; the same command goes on where it was.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Server of openai: and anthropic: judges.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds until a call is given up.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of local models (2).")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls at once to each judge (8).")] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Ask judges under the arms, and write a report into the run folder."""
+    given = dict(locals())
+    for name in ("file", "gate", "quiet"):
+        del given[name]
+    from auditor.cli.settings import audit_arguments, parse_map, read_settings
+
+    pairs = given.pop("map_")
+    given["map"] = parse_map(pairs) if pairs else None
+    settings = read_settings(file, given)
+    if gate and settings.get("margin") is None:
+        raise InputError(
+            "a gate needs a margin of your own choice",
+            where="margin",
+            remedy="state the largest inflation in points that would not matter, e.g. --margin 0.5",
+        )
+    import asyncio
+
+    from auditor.cli.display import RunDisplay, print_findings
+    from auditor.study import audit_async
+
+    arguments = audit_arguments(settings)
+    with RunDisplay(quiet=quiet) as display:
+        result = asyncio.run(audit_async(**arguments, progress=display))
+    print_findings(result.findings)
+    print(f"Report: {result.report}")
+    if gate:
+        raise typer.Exit(_GATE[result.verdict])
+
+
+@app.command()
+def analyze(
+    ratings: Annotated[Path, typer.Argument(help="Ratings as CSV, JSONL or Parquet, or a run folder.")],
+    scale: Annotated[str, typer.Option(help="low:high[:step], F,D,C,B,A, or pass/fail.")],
+    treatment: Annotated[str, typer.Option(help="Treatment arm.")] = "deletion",
+    control: Annotated[str, typer.Option(help="Control arm.")] = "decoupled",
+    threshold: Annotated[str | None, typer.Option(help="Pass mark.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Largest inflation in points that does not matter.")
+    ] = None,
+    pass_margin: Annotated[float, typer.Option(help="The same for the share passing, as a fraction.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Of random flips and bootstraps.")] = 0,
+    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
+    ] = False,
+) -> None:
+    """Analyse anybody's ratings, and ask nobody."""
+    if format_ not in ("text", "json"):
+        raise InputError(f"the format is 'text' or 'json', not '{format_}'", where="format")
+    if gate and margin is None:
+        raise InputError(
+            "a gate needs a margin of your own choice", where="margin", remedy="e.g. --margin 0.5"
+        )
+    from auditor.findings import analyze as analyse
+
+    findings = analyse(
+        ratings,
+        scale=scale,
+        treatment=treatment,
+        control=control,
+        threshold=threshold,
+        margin=margin,
+        pass_margin=pass_margin,
+        alpha=alpha,
+        seed=seed,
+    )
+    if format_ == "json":
+        sys.stdout.write(findings.dumps())
+    else:
+        from auditor.cli.display import print_findings
+
+        print_findings(findings)
+    if gate:
+        raise typer.Exit(_GATE[findings.verdict])
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """Write the report of a run again from its ledger, and ask nobody."""
+    from auditor.study import report_again
+
+    result = report_again(run)
+    print(f"Report: {result.report}")
+
+
+@app.command()
+def judges() -> None:
+    """List the kinds of judges, and whether their keys are present."""
+    from auditor.judges import KINDS
+    from auditor.judges.simulated import PRESETS
+
+    console = Console(highlight=False, soft_wrap=True)
+    for form, text in KINDS.items():
+        console.print(f"{form}\n    {text}", markup=False)
+    console.print(f"Simulated judges: {', '.join(PRESETS)}", markup=False)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        console.print(f"{name}: {'present' if os.environ.get(name) else 'not set'}", markup=False)
+
+
+@models_app.callback()
+def models(context: typer.Context) -> None:
+    """List the weights that can be named, and whether they are there."""
+    if context.invoked_subcommand is not None:
+        return
+    from auditor.judges.weights import known_weights
+
+    for weights in known_weights().values():
+        state = "present" if weights.path.is_file() else "not fetched"
+        print(
+            f"{weights.name}\n    {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.license}, {state}"
+        )
+        print(f"    {weights.note}; {weights.path}")
+
+
+@models_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name that 'auditor models' lists.")],
+    again: Annotated[bool, typer.Option("--again", help="Fetch even if it is there.")] = False,
+) -> None:
+    """Fetch weights from their publisher, and verify their SHA-256."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from auditor.judges.weights import check_hash, fetch_weights, find_weights
+
+    weights = find_weights(name)
+    if weights.path.is_file() and not again:
+        check_hash(weights.path, weights.sha256, f"model {name}", f"auditor models fetch {name} --again")
+        print(f"{weights.path} is there, and its SHA-256 is right.")
+        return
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=weights.bytes)
+        path = fetch_weights(weights, lambda done, _total: bar.update(task, completed=done))
+    print(f"{path}: SHA-256 verified.")
+
+
+@datasets_app.callback()
+def datasets(context: typer.Context) -> None:
+    """List the built-in data sets."""
+    if context.invoked_subcommand is not None:
+        return
+    from auditor.items import builtin_folder, builtin_names, load_items
+
+    for name in builtin_names():
+        items = load_items(name)
+        card = (builtin_folder(name) / "README.md").read_text(encoding="utf-8")
+        first = next((line for line in card.splitlines() if line.strip() and not line.startswith("#")), "")
+        print(f"{name}: {len(items)} items. {first}")
+
+
+@datasets_app.command()
+def show(name: Annotated[str, typer.Argument(help="A name that 'auditor datasets' lists.")]) -> None:
+    """Print the card of a data set and a sample item."""
+    from auditor.inert import visible
+    from auditor.items import builtin_folder, load_items
+
+    print((builtin_folder(name) / "README.md").read_text(encoding="utf-8"))
+    item = load_items(name)[0]
+    print(f"First item, {item.id}\n\nTask: {visible(item.task)}\n\nOutput: {visible(item.output)}")

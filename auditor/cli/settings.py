@@ -1,0 +1,112 @@
+"""The settings of a run: a TOML file, flags with the same names, or both; unknown keys are refused."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditor.errors import InputError
+from auditor.files import read_text
+
+_LISTS = {"judge", "items", "wordings"}
+_TEXTS = {
+    "scale",
+    "treatment",
+    "control",
+    "rubric",
+    "placement",
+    "rationale",
+    "reply",
+    "texts",
+    "out",
+    "base_url",
+}
+_NUMBERS = {"margin", "pass_margin", "alpha", "temperature", "timeout"}
+_WHOLE = {"wordings_per_item", "replicates", "max_tokens", "seed", "limit", "threads", "concurrency"}
+KEYS = sorted({*_LISTS, *_TEXTS, *_NUMBERS, *_WHOLE, "arms", "threshold", "map"})
+
+
+def read_settings(path: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Join the settings of a file with those of the flags, which win.
+
+    Raises
+    ------
+    InputError
+        For a file that is not TOML, an unknown key, or a value of a wrong kind.
+    """
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(read_text(path))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"this is not TOML ({error})", where=str(path)) from None
+        for key, value in data.items():
+            if key not in KEYS:
+                raise InputError(
+                    f"the key '{key}' is not known; the keys are: {', '.join(KEYS)}",
+                    where=str(path),
+                    remedy="remove it, or correct its name",
+                )
+            settings[key] = _checked(key, value, str(path))
+    settings |= {key: value for key, value in flags.items() if value not in (None, [], ())}
+    for key in ("judge", "items"):
+        if not settings.get(key):
+            raise InputError(
+                f"no {key} is named", where=key, remedy=f"write --{key} ..., or {key} = in the file"
+            )
+    rubric = settings.get("rubric", "")
+    if rubric.startswith("@"):
+        settings["rubric"] = read_text(Path(rubric[1:]))
+    return settings
+
+
+def _checked(key: str, value: Any, origin: str) -> Any:
+    where = f"{origin}, key '{key}'"
+    if key in _LISTS | {"arms"}:
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            raise InputError("a text or a list of texts was expected", where=where)
+        return listed
+    if key == "map":
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise InputError('a table like {output = "response"} was expected', where=where)
+        return value
+    kinds: tuple[type, ...] = (str,) if key in _TEXTS else (int,) if key in _WHOLE else (int, float)
+    kinds = (str, int, float) if key == "threshold" else kinds
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        words = "text" if kinds == (str,) else "a whole number" if kinds == (int,) else "a number"
+        raise InputError(f"{words} was expected, not {value!r}", where=where)
+    return value
+
+
+def audit_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as arguments of `auditor.study.audit_async`."""
+    from auditor.study import audit_async
+
+    known = inspect.signature(audit_async).parameters
+    arguments = {("columns" if key == "map" else key): value for key, value in settings.items()}
+    unknown = set(arguments) - set(known)
+    assert not unknown, unknown
+    return arguments
+
+
+def parse_map(pairs: list[str]) -> dict[str, str]:
+    """Read ``field=column`` pairs.
+
+    Raises
+    ------
+    InputError
+        If one has no equals sign.
+    """
+    mapping = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not equals or not field or not column:
+            raise InputError(
+                f"'{pair}' is not of the form field=column", where="map", remedy="e.g. --map output=answer"
+            )
+        mapping[field.strip()] = column.strip()
+    return mapping

@@ -1,0 +1,458 @@
+"""The ledger: plans, trials, every attempt for ever, and the outcomes read from them.
+
+SQLite in WAL mode with synchronous FULL. Writes go through one thread that commits them in groups; a write is
+acknowledged only when it is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from auditor.collect import schema
+from auditor.errors import InputError, OtherPlanError, StorageError
+from auditor.plan import Plan
+from auditor.records import Attempt, Item, Outcome, Reply, Usage, canonical_json, content_hash, utc_now
+
+_LARGEST_GROUP = 500
+
+
+class Ledger:
+    """The ledger of a run folder.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    create : bool
+        Whether to make it if it is not there.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is no ledger of this version.
+    StorageError
+        If it cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise InputError(
+                "there is no ledger.sqlite in it",
+                where=str(path.parent),
+                remedy="give the --out folder of a run",
+            )
+        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.NullPool)
+        sa.event.listen(self._engine, "connect", _configure)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.begin() as connection:
+                _prepare(connection, path)
+        except (sa.exc.DatabaseError, OSError) as error:
+            raise _storage_error(error, path) from error
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is waiting, and close the file."""
+        if self._writer is not None:
+            self._queue.put(None)
+            self._writer.join()
+            self._writer = None
+        self._engine.dispose()
+
+    # -- plans ---------------------------------------------------------------------------------------------------
+
+    def add_plan(self, plan: Plan) -> None:
+        """Store a plan, its items and trials; storing it again changes nothing.
+
+        Raises
+        ------
+        OtherPlanError
+            If the folder holds another plan, saying in what they differ.
+        """
+        content = plan.to_json()
+        hashes = [content_hash(item.to_json()) for item in plan.items]
+        try:
+            with self._engine.begin() as connection:
+                present = connection.execute(sa.select(schema.plans)).all()
+                for row in present:
+                    if row.id != plan.id:
+                        raise OtherPlanError(
+                            f"this folder holds another plan ({_difference(json.loads(row.content), content)})",
+                            where=str(self.path.parent),
+                            remedy="choose another --out folder, or repeat the earlier settings",
+                        )
+                if present:
+                    return
+                connection.execute(
+                    insert(schema.plans).values(
+                        id=plan.id, created_at=utc_now(), content=canonical_json(content)
+                    )
+                )
+                rows = [
+                    {"hash": h, "content": canonical_json(item.to_json())}
+                    for h, item in zip(hashes, plan.items, strict=True)
+                ]
+                connection.execute(insert(schema.items).on_conflict_do_nothing(), rows)
+                connection.execute(
+                    insert(schema.plan_items),
+                    [{"plan_id": plan.id, "position": i, "item_hash": h} for i, h in enumerate(hashes)],
+                )
+                connection.execute(
+                    insert(schema.trials).on_conflict_do_nothing(),
+                    [
+                        {"id": t.id, "judge": t.judge, "item_hash": t.item_hash, **asdict(t.cell)}
+                        for t in plan.trials
+                    ],
+                )
+                connection.execute(
+                    insert(schema.plan_trials).on_conflict_do_nothing(),
+                    [
+                        {"plan_id": plan.id, "trial_id": t.id, "position": i}
+                        for i, t in enumerate(plan.trials)
+                    ],
+                )
+        except sa.exc.DatabaseError as error:
+            raise _storage_error(error, self.path) from error
+
+    def plan_content(self) -> tuple[str, dict[str, Any]]:
+        """Id and content of the plan of this folder.
+
+        Raises
+        ------
+        InputError
+            If no plan was stored.
+        """
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(schema.plans)).first()
+        if row is None:
+            raise InputError("no run was started in it", where=str(self.path.parent))
+        return str(row.id), dict(json.loads(row.content))
+
+    def load_items(self) -> list[Item]:
+        """The items of the plan, in their order."""
+        query = (
+            sa.select(schema.items.c.content)
+            .join(schema.plan_items, schema.plan_items.c.item_hash == schema.items.c.hash)
+            .order_by(schema.plan_items.c.position)
+        )
+        with self._engine.connect() as connection:
+            contents = [json.loads(row.content) for row in connection.execute(query)]
+        return [Item(**{**content, "tags": tuple(content["tags"])}) for content in contents]
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    async def record(self, *values: Attempt | Outcome) -> None:
+        """Store attempts and outcomes; returns when they are durable.
+
+        Raises
+        ------
+        StorageError
+            If they could not be written.
+        """
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_groups, name="ledger", daemon=True)
+            self._writer.start()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._queue.put(_Write(values, loop, done))
+        await done
+
+    def _write_groups(self) -> None:
+        closing = False
+        while not closing:
+            group = [self._queue.get()]
+            while len(group) < _LARGEST_GROUP:
+                try:
+                    group.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            closing = None in group
+            writes = [write for write in group if write is not None]
+            if not writes:
+                continue
+            try:
+                self._commit([value for write in writes for value in write.values])
+            except (sa.exc.DatabaseError, OSError) as error:
+                failure = _storage_error(error, self.path)
+                for write in writes:
+                    write.fail(failure)
+            else:
+                for write in writes:
+                    write.succeed()
+
+    def _commit(self, values: Sequence[Attempt | Outcome]) -> None:
+        attempts = [_attempt_row(value) for value in values if isinstance(value, Attempt)]
+        outcomes = [asdict(value) for value in values if isinstance(value, Outcome)]
+        with self._engine.begin() as connection:
+            if attempts:
+                connection.execute(insert(schema.attempts).on_conflict_do_nothing(), attempts)
+            if outcomes:
+                connection.execute(insert(schema.outcomes).on_conflict_do_nothing(), outcomes)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def finished_trials(self) -> set[str]:
+        """Ids of the trials that have an outcome."""
+        with self._engine.connect() as connection:
+            return set(connection.scalars(sa.select(schema.outcomes.c.trial_id).distinct()))
+
+    def unread_replies(self) -> Iterator[tuple[str, str, Reply]]:
+        """Replies that arrived, but were not read before the process ended: trial, attempt, reply."""
+        attempts, outcomes = schema.attempts, schema.outcomes
+        query = (
+            sa.select(attempts)
+            .outerjoin(outcomes, outcomes.c.trial_id == attempts.c.trial_id)
+            .where(attempts.c.error_kind.is_(None), outcomes.c.trial_id.is_(None))
+            .order_by(attempts.c.started_at)
+        )
+        with self._engine.connect() as connection:
+            for row in connection.execute(query).mappings():
+                yield row["trial_id"], row["id"], _reply(row)
+
+    def rating_rows(self) -> list[dict[str, Any]]:
+        """One row for each trial that was asked, in the order of the plan."""
+        trials, outcomes, attempts = schema.trials, schema.outcomes, schema.attempts
+        asked = sa.select(attempts.c.trial_id).distinct().subquery()
+        query = (
+            sa.select(trials, outcomes.c.value, outcomes.c.status)
+            .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
+            .join(asked, asked.c.trial_id == trials.c.id)
+            .outerjoin(outcomes, sa.and_(outcomes.c.trial_id == trials.c.id, outcomes.c.metric == "score"))
+            .order_by(schema.plan_trials.c.position)
+        )
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def transcript(self, judge: str, item: str, arm: str) -> list[dict[str, Any]]:
+        """The attempts that gave the outcomes of one judge, item and arm, with request and reply."""
+        attempts, trials, outcomes = schema.attempts, schema.trials, schema.outcomes
+        query = (
+            sa.select(
+                attempts,
+                outcomes.c.value,
+                outcomes.c.status,
+                outcomes.c.rationale,
+                trials.c.wording,
+                trials.c.replicate,
+            )
+            .join(trials, trials.c.id == attempts.c.trial_id)
+            .join(outcomes, outcomes.c.attempt_id == attempts.c.id)
+            .where(trials.c.judge == judge, trials.c.item == item, trials.c.arm == arm)
+            .order_by(trials.c.wording, trials.c.replicate)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings()
+            return [{**row, "request": json.loads(row["request"])} for row in rows]
+
+    def totals(self) -> dict[str, Any]:
+        """Calls, errors, tokens and times over all attempts, the models that servers named, and kinds of errors."""
+        a = schema.attempts
+        query = sa.select(
+            sa.func.count(),
+            sa.func.count(a.c.error_kind),
+            sa.func.sum(a.c.input_tokens),
+            sa.func.sum(a.c.output_tokens),
+            sa.func.sum(a.c.cached_tokens),
+            sa.func.sum(a.c.latency_s),
+            sa.func.min(a.c.started_at),
+            sa.func.max(a.c.started_at),
+        )
+        names = (
+            "calls",
+            "errors",
+            "input_tokens",
+            "output_tokens",
+            "cached_tokens",
+            "latency_s",
+            "first",
+            "last",
+        )
+        with self._engine.connect() as connection:
+            total = dict(zip(names, connection.execute(query).one(), strict=True))
+            models = connection.execute(
+                sa.select(schema.trials.c.judge, a.c.model, sa.func.count())
+                .join(schema.trials, schema.trials.c.id == a.c.trial_id)
+                .where(a.c.model.is_not(None))
+                .group_by(schema.trials.c.judge, a.c.model)
+            ).all()
+            kinds = connection.execute(
+                sa.select(a.c.error_kind, sa.func.count())
+                .where(a.c.error_kind.is_not(None))
+                .group_by(a.c.error_kind)
+            ).all()
+        total["models"] = [{"judge": row[0], "model": row[1], "replies": row[2]} for row in models]
+        total["error_kinds"] = {row[0]: row[1] for row in kinds}
+        return total
+
+    def last_error(self, judge: str) -> str | None:
+        """The newest error text of a judge."""
+        a, t = schema.attempts, schema.trials
+        query = (
+            sa.select(a.c.error)
+            .join(t, t.c.id == a.c.trial_id)
+            .where(t.c.judge == judge, a.c.error.is_not(None))
+            .order_by(a.c.started_at.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+
+class _Write:
+    """Values on their way to the disk, and the future of who waits for them."""
+
+    __slots__ = ("done", "loop", "values")
+
+    def __init__(
+        self,
+        values: Iterable[Attempt | Outcome],
+        loop: asyncio.AbstractEventLoop,
+        done: asyncio.Future[None],
+    ) -> None:
+        self.values, self.loop, self.done = tuple(values), loop, done
+
+    def succeed(self) -> None:
+        self._settle(None)
+
+    def fail(self, error: Exception) -> None:
+        self._settle(error)
+
+    def _settle(self, error: Exception | None) -> None:
+        def settle() -> None:
+            if not self.done.done():
+                self.done.set_result(None) if error is None else self.done.set_exception(error)
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(settle)
+
+
+def _configure(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA busy_timeout=10000")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _prepare(connection: sa.Connection, path: Path) -> None:
+    """Create the tables, or check that they are of this version."""
+    names = sa.inspect(connection).get_table_names()
+    if names and "meta" not in names:
+        raise InputError("this SQLite file is not a ledger", where=str(path))
+    if not names:
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.meta).values(key="schema_version", value=str(schema.SCHEMA_VERSION)))
+        return
+    version = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
+    if version != str(schema.SCHEMA_VERSION):
+        raise InputError(
+            f"the ledger has schema version {version}, this program writes {schema.SCHEMA_VERSION}",
+            where=str(path),
+            remedy="use the version of judge-auditor that made it",
+        )
+
+
+def _storage_error(error: Exception, path: Path) -> StorageError:
+    cause = getattr(error, "orig", None) or error
+    text = str(cause)
+    if isinstance(cause, sqlite3.DatabaseError) and "not a database" in text:
+        return StorageError(f"{path} is not a ledger, or is damaged")
+    hints = (
+        ("full", "free some space, and run the same command again: what had arrived is kept"),
+        ("readonly", "make the folder writable, or choose another --out"),
+        ("read-only", "make the folder writable, or choose another --out"),
+        ("unable to open", "check that the folder exists and can be written to, or choose another --out"),
+        ("Permission", "make the folder writable, or choose another --out"),
+        (
+            "disk I/O",
+            "check the disk and its free space, and run the same command again: what had arrived is kept",
+        ),
+    )
+    hint = next((advice for word, advice in hints if word in text), "run the same command again to go on")
+    return StorageError(f"{path} could not be written ({text}); {hint}")
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    reply = attempt.reply
+    row: dict[str, Any] = {
+        "id": attempt.id,
+        "trial_id": attempt.trial_id,
+        "started_at": attempt.started_at,
+        "latency_s": attempt.latency_s,
+        "item_hash": attempt.item_hash,
+        "request": canonical_json(attempt.request),
+        "error_kind": attempt.error_kind,
+        "error": attempt.error,
+    }
+    if reply is not None:
+        row |= {
+            "sent": canonical_json(dict(reply.sent)),
+            "text": _storable(reply.text),
+            "raw": _storable(reply.raw),
+            "model": reply.model,
+            "input_tokens": reply.usage.input_tokens,
+            "output_tokens": reply.usage.output_tokens,
+            "cached_tokens": reply.usage.cached_tokens,
+            "refused": reply.refused,
+            "cut": reply.cut,
+        }
+    names = [column.name for column in schema.attempts.columns]
+    return {name: row.get(name) for name in names}
+
+
+def _storable(text: str) -> str:
+    """Text without lone surrogates, which neither UTF-8 nor SQLite can hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _reply(row: Any) -> Reply:
+    return Reply(
+        text=row["text"] or "",
+        raw=row["raw"] or "",
+        model=row["model"],
+        usage=Usage(row["input_tokens"], row["output_tokens"], row["cached_tokens"]),
+        refused=bool(row["refused"]),
+        cut=bool(row["cut"]),
+        sent=json.loads(row["sent"] or "{}"),
+    )
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Name the settings in which two plans differ."""
+    parts = []
+    for name in new["design"]:
+        before, after = old["design"].get(name), new["design"][name]
+        if before != after:
+            parts.append(f"{name}: {_short(before)} there, {_short(after)} now")
+    for name, words in (
+        ("items", "other items"),
+        ("arms", "other factors of an arm"),
+        ("wordings", "other wordings"),
+        ("judges", "other judges, dials, weights or source"),
+    ):
+        if old.get(name) != new.get(name):
+            parts.append(words)
+    return "; ".join(parts[:4]) or "made by another version"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,89 @@
+"""Tables of the ledger. Append-only where money was spent; every insert can be repeated without harm."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+
+#: Raised with every change of the tables; a ledger of another version is refused, never guessed at.
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Text, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+items = Table(
+    "items", metadata, Column("hash", Text, primary_key=True), Column("content", Text, nullable=False)
+)
+
+plan_items = Table(
+    "plan_items",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("item_hash", Text, ForeignKey("items.hash"), nullable=False),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("judge", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("wording", Text, nullable=False),
+    Column("threshold", Float),
+    Column("replicate", Integer, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("item_hash", Text, nullable=False),
+)
+
+plan_trials = Table(
+    "plan_trials",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.id"), primary_key=True),
+    Column("trial_id", Text, ForeignKey("trials.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("trial_id", Text, ForeignKey("trials.id"), nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("latency_s", Float, nullable=False),
+    Column("item_hash", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("sent", Text),
+    Column("text", Text),
+    Column("raw", Text),
+    Column("model", Text),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("refused", Boolean),
+    Column("cut", Boolean),
+    Column("error_kind", Text),
+    Column("error", Text),
+)
+Index("attempts_trial", attempts.c.trial_id)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("trial_id", Text, ForeignKey("trials.id"), primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("attempt_id", Text, ForeignKey("attempts.id"), nullable=False),
+    Column("value", Float),
+    Column("status", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("rationale", Text, nullable=False),
+)

@@ -1,0 +1,248 @@
+"""Findings as frozen values, and their forms: text, JSON, frame, notebook."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from auditor.findings.pairs import Metric
+from auditor.findings.verdicts import FLAGS, Verdict
+from auditor.stats.discrimination import DiscriminationResult
+from auditor.stats.effects import EffectSizes
+from auditor.stats.intervals import EquivalenceResult, Interval
+from auditor.stats.mcnemar import McNemarResult
+from auditor.stats.missing import LeeBounds, MissingTest, WorstCase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = "1"
+_FRAME_COLUMNS = (
+    "judge", "treatment", "control", "metric", "family", "threshold", "n_items", "n_dropped", "estimate", "sd_d",
+    "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "flags",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A contrast for one judge in one metric.
+
+    Parameters
+    ----------
+    judge, treatment, control : str
+    metric : {'score', 'pass_rate'}
+        Points of the scale, or fractions of items passing.
+    family : {'confirmatory', 'exploratory'}
+    scope : str
+        ``these_wordings``: inference over items, for the wordings that were used.
+    threshold : float or None
+        The pass mark; None where there is none or several.
+    n_items, n_units, n_dropped, n_ratings : int
+        Paired items, independent units (groups where items share one), items without a pair, ratings used.
+    estimate : float or None
+        Inflation: the mean paired difference.
+    sd_d : float or None
+        Standard deviation of the units' differences.
+    interval : Interval
+        t interval at level 1 - alpha.
+    p_value, p_adjusted : float or None
+        Sign-flip test, two-sided; adjusted within the family (Holm, or Benjamini-Hochberg if exploratory).
+    margin : float
+        Largest inflation that does not matter, fixed beforehand.
+    verdict : {'inflated', 'deflated', 'equivalent', 'inconclusive'}
+    flags : tuple of str
+        Codes, explained in `auditor.findings.verdicts.FLAGS`.
+    items_needed : int or None
+        Further items for a verdict, where it is inconclusive and a number can be given.
+    """
+
+    judge: str
+    treatment: str
+    control: str
+    metric: Metric
+    family: Literal["confirmatory", "exploratory"]
+    threshold: float | None
+    n_items: int
+    n_units: int
+    n_dropped: int
+    n_ratings: int
+    estimate: float | None
+    sd_d: float | None
+    interval: Interval
+    p_value: float | None
+    p_adjusted: float | None
+    margin: float
+    verdict: Verdict
+    flags: tuple[str, ...]
+    isolates: str = ""
+    scope: str = "these_wordings"
+    treatment_mean: float | None = None
+    control_mean: float | None = None
+    percent_of_scale: float | None = None
+    items_needed: int | None = None
+    test: str = "sign-flip, two-sided"
+    test_method: str = "exact"
+    equivalence: EquivalenceResult | None = None
+    effects: EffectSizes | None = None
+    mcnemar: McNemarResult | None = None
+    rescued: int | None = None
+    condemned: int | None = None
+    missing: MissingTest | None = None
+    lee: LeeBounds | None = None
+    worst_case: WorstCase | None = None
+    discrimination: DiscriminationResult | None = None
+
+    @property
+    def contrast(self) -> str:
+        """Both arms, as they are written in reports."""
+        return f"{self.treatment} - {self.control}"
+
+    def to_json(self) -> dict[str, Any]:
+        """All values as JSON, without NaN."""
+        head = {
+            "judge": self.judge,
+            "contrast": {"treatment": self.treatment, "control": self.control},
+            "metric": self.metric,
+            "family": self.family,
+            "scope": self.scope,
+            "threshold": self.threshold,
+            "n_items": self.n_items,
+            "n_dropped": self.n_dropped,
+            "estimate": self.estimate,
+            "sd_d": self.sd_d,
+            "ci": {"level": self.interval.level, "low": self.interval.low, "high": self.interval.high},
+            "p_value": self.p_value,
+            "p_adjusted": self.p_adjusted,
+            "verdict": self.verdict,
+            "flags": list(self.flags),
+            "margin": self.margin,
+            "items_needed": self.items_needed,
+            "n_units": self.n_units,
+            "n_ratings": self.n_ratings,
+            "treatment_mean": self.treatment_mean,
+            "control_mean": self.control_mean,
+            "percent_of_scale": self.percent_of_scale,
+            "isolates": self.isolates,
+            "test": {"name": self.test, "method": self.test_method},
+            "rescued": self.rescued,
+            "condemned": self.condemned,
+        }
+        parts = ("equivalence", "effects", "mcnemar", "missing", "lee", "worst_case", "discrimination")
+        for name in parts:
+            head[name] = _plain(getattr(self, name))
+        return dict(_plain(head))
+
+    def sentence(self) -> str:
+        """The finding in plain words."""
+        if self.estimate is None:
+            return f"{self.judge}: no item was rated in both arms, so there is no answer."
+        unit = "points" if self.metric == "score" else "percentage points of items passing"
+        factor = 1 if self.metric == "score" else 100
+        value = f"{self.estimate * factor:+.2f} {unit}"
+        if self.interval.low is not None and self.interval.high is not None:
+            level = f"{100 * self.interval.level:.0f} %"
+            value += (
+                f" ({level} interval {self.interval.low * factor:+.2f} to {self.interval.high * factor:+.2f})"
+            )
+        meaning = {
+            "inflated": "rates higher",
+            "deflated": "rates lower",
+            "equivalent": "rates the same, within the margin,",
+            "inconclusive": "could not be shown to rate higher, lower or the same",
+        }[self.verdict]
+        return f"{self.judge} {meaning} in {self.treatment} compared with {self.control}: {value}."
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All findings of an analysis and the verdict over the confirmatory ones.
+
+    Parameters
+    ----------
+    verdict : {'inflated', 'deflated', 'equivalent', 'inconclusive'}
+    findings : tuple of Finding
+        The confirmatory ones first.
+    ratings : mapping
+        Number of ratings of each status, by judge and arm.
+    settings : mapping
+        Scale, margins, alpha, seed: what the numbers depend on.
+    notes : tuple of str
+        What was assumed, and which checks could not be run.
+    simulated : bool
+        Whether a judge was a simulator.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    ratings: tuple[Mapping[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def confirmatory(self) -> tuple[Finding, ...]:
+        """The findings on which the verdict rests."""
+        return tuple(finding for finding in self.findings if finding.family == "confirmatory")
+
+    @property
+    def primary(self) -> tuple[Finding, ...]:
+        """One finding for each judge: the primary contrast in points."""
+        return tuple(finding for finding in self.confirmatory if finding.metric == "score")
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values, by the published contract."""
+        flags = sorted({flag for finding in self.findings for flag in finding.flags})
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "verdict": self.verdict,
+            "simulated": self.simulated,
+            "findings": [finding.to_json() for finding in self.findings],
+            "flags": {flag: FLAGS[flag] for flag in flags},
+            "ratings": _plain(list(self.ratings)),
+            "settings": _plain(self.settings),
+            "notes": list(self.notes),
+        }
+
+    def dumps(self) -> str:
+        """The JSON as text."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each finding."""
+        import pandas as pd
+
+        rows = []
+        for finding in self.findings:
+            row = finding.to_json()
+            row["treatment"], row["control"] = finding.treatment, finding.control
+            row["ci_low"], row["ci_high"] = finding.interval.low, finding.interval.high
+            row["flags"] = " ".join(finding.flags)
+            rows.append({name: row[name] for name in _FRAME_COLUMNS})
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        stamp = "SIMULATED " if self.simulated else ""
+        lines = [f"{stamp}Findings: {self.verdict}"]
+        lines += [f"  {finding.sentence()}" for finding in self.primary]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        stamp = "SIMULATED: " if self.simulated else ""
+        head = f"<p><strong>{html.escape(stamp + self.verdict)}</strong></p>"
+        return head + str(self.to_frame().to_html(index=False, float_format="{:.4g}".format, escape=True))

@@ -1,0 +1,1 @@
+"""Arrays in, frozen result objects out; knows nothing of judges, files or frames."""

@@ -1,0 +1,1 @@
+"""Stand-ins for services the tests may not reach: each enforces the documented contract of the real one."""
