@@ -139,9 +139,10 @@ def main() -> None:
     tested = [finding for finding in findings if finding["p_value"] is not None]
     if not tested or args.treatment == args.control:
         refuse(f"no item has ratings in two arms, {args.treatment} and {args.control}")
-    adjusted = multipletests([finding["p_value"] for finding in tested], method="holm")[1]  # Holm (1979)
-    for finding, p in zip(tested, adjusted, strict=True):
-        finding["p_adjusted"] = float(p)
+    # Holm (1979). A judge without a pair stays in the family, with the p-value of nothing seen.
+    family = [1.0 if finding["p_value"] is None else finding["p_value"] for finding in findings]
+    for finding, p in zip(findings, multipletests(family, method="holm")[1], strict=True):
+        finding["p_adjusted"] = None if finding["p_value"] is None else float(p)
     print(json.dumps({"findings": findings}, indent=2, allow_nan=False))
 
 

@@ -24,6 +24,7 @@ from auditor.stats.mcnemar import mcnemar
 from auditor.stats.missing import LeeBounds, MissingTest, WorstCase, lee_bounds, manski_bounds, missing_test
 from auditor.stats.multiplicity import adjust
 from auditor.stats.power import units_needed
+from auditor.stats.proportions import tango_interval
 from auditor.stats.signflip import sign_flip_test
 
 
@@ -297,9 +298,13 @@ def _draft(
         flags.append("monte_carlo")
     if (control["item_hash"] == "").any():
         flags.append("identity_unproved")
-    passes = metric == "pass_rate"
+    passes = metric == "pass_rate" or settings.scale.two_valued
     moved = pairs.item_differences
     rescued, condemned = int(np.sum(moved > 1e-12)), int(np.sum(moved < -1e-12))
+    within = equivalence.equivalent
+    if passes and within and not _score_interval_inside(pairs, rescued, condemned, margin, settings):
+        flags.append("rare_changes")
+        within = False
     finding = replace(
         base,
         estimate=mean.estimate,
@@ -309,7 +314,7 @@ def _draft(
         flags=tuple(flags),
         treatment_mean=float(pairs.unit_treatment.mean()),
         control_mean=float(pairs.unit_control.mean()),
-        percent_of_scale=None if passes else 100 * mean.estimate / settings.scale.span,
+        percent_of_scale=None if metric == "pass_rate" else 100 * mean.estimate / settings.scale.span,
         test_method=test.method,
         equivalence=equivalence,
         effects=effect_sizes(pairs.unit_treatment, pairs.unit_control),
@@ -319,17 +324,27 @@ def _draft(
         lee=lee,
         worst_case=worst,
     )
-    return _Draft(finding, (*blind, *(["constant"] if constant else [])), equivalence.equivalent, lee)
+    return _Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee)
+
+
+def _score_interval_inside(
+    pairs: Pairs, rescued: int, condemned: int, margin: float, settings: Settings
+) -> bool:
+    """Whether Tango's interval agrees that a pass rate moved by less than the margin.
+
+    With replicates or groups it cannot be computed; there it guards against units none of which moved.
+    """
+    level = 1 - 2 * settings.alpha
+    counts = (rescued, condemned) if pairs.single else (0, 0)
+    span = settings.scale.span if settings.scale.two_valued else 1.0
+    return tango_interval(*counts, len(pairs.differences), level).inside(margin / span)
 
 
 def _control_constant(control: pd.DataFrame, metric: Metric, settings: Settings) -> bool:
     """Whether every single control rating has the same value."""
-    rated = control[control["status"] == "ok"]
-    scores = rated["score"].to_numpy(dtype=np.float64)
-    if metric == "pass_rate":
-        marks = rated["threshold"].fillna(np.nan if settings.threshold is None else settings.threshold)
-        scores = (scores >= marks.to_numpy(dtype=np.float64) - 1e-9).astype(np.float64)
-    return bool(scores.size and np.ptp(scores) == 0)
+    values = _metric_values(control, metric, settings)
+    values = values[~np.isnan(values)]
+    return bool(values.size and np.ptp(values) == 0)
 
 
 def _verdicts(drafts: Sequence[_Draft], settings: Settings) -> list[Finding]:
@@ -337,7 +352,9 @@ def _verdicts(drafts: Sequence[_Draft], settings: Settings) -> list[Finding]:
     methods: dict[str, Literal["holm", "bh"]] = {"confirmatory": "holm", "exploratory": "bh"}
     for family, method in methods.items():
         members = [i for i, draft in enumerate(drafts) if draft.family == family]
-        values = adjust([drafts[i].finding.p_value for i in members], method)
+        # A judge without a single pair stays in the family, with the p-value of nothing seen.
+        tested = [drafts[i].finding.p_value for i in members]
+        values = adjust([1.0 if p is None else p for p in tested], method)
         adjusted.update(zip(members, values, strict=True))
     findings = [_with_verdict(draft, adjusted[i], settings) for i, draft in enumerate(drafts)]
     return sorted(findings, key=lambda finding: finding.family != "confirmatory")
@@ -472,9 +489,13 @@ def _metric_values(
     scores = np.where(rows["status"] == "ok", rows["score"].to_numpy(dtype=np.float64), np.nan)
     if metric == "score":
         return scores
-    marks = rows["threshold"].fillna(np.nan if settings.threshold is None else settings.threshold)
-    passed = (scores >= marks.to_numpy(dtype=np.float64) - 1e-9).astype(np.float64)
-    return np.where(np.isnan(scores), np.nan, passed)
+    marks = (
+        rows["threshold"]
+        .fillna(np.nan if settings.threshold is None else settings.threshold)
+        .to_numpy(dtype=float)
+    )
+    passed = (scores >= marks - 1e-9).astype(np.float64)
+    return np.where(np.isnan(scores) | np.isnan(marks), np.nan, passed)
 
 
 def _lee(

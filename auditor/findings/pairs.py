@@ -111,6 +111,8 @@ def pair(
     _refuse_unequal_items(rows)
     asked = rows["item"].nunique()
     rated = rows[rows["status"] == "ok"]
+    if metric == "pass_rate" and pass_mark is None:
+        rated = rated[rated["threshold"].notna()]  # without a mark nothing passes or fails
     values = _values(rated, metric, pass_mark)
     lattice, factor = _lattice(values, scale if metric == "score" else None)
     cells = rated.assign(value=values, whole=lattice if lattice is not None else 0)

@@ -27,6 +27,8 @@ FLAGS: dict[str, str] = {
     "unbalanced": "Some cells have unequal numbers of ratings in their arms, so that the test is approximate.",
     "identity_unproved": "The ratings came without hashes of the items, so identical items are assumed, not proved.",
     "few_items_for_equivalence": "Fewer than 10 independent items: equivalence cannot be claimed.",
+    "rare_changes": "The t interval lies inside the margin, but too few items changed sides for it to be trusted: "
+    "Tango's score interval does not.",
     "monte_carlo": "The scores lie on no lattice, or too fine a one, so the p-value is from seeded random flips.",
 }
 
