@@ -184,9 +184,9 @@ def _tags(value: Any, where: str) -> tuple[str, ...]:
 
 
 def draw(items: Sequence[Item], limit: int, seed: int) -> list[Item]:
-    """Draw `limit` items by `seed`, whole groups where there are groups, and keep their order.
+    """Draw `limit` items by `seed`, spread over as many groups as there are, and keep their order.
 
-    The last group drawn is cut if it does not fit.
+    Items of one group are not independent, so one item of each of many groups tells more than many items of a few.
 
     Raises
     ------
@@ -195,13 +195,15 @@ def draw(items: Sequence[Item], limit: int, seed: int) -> list[Item]:
     """
     if limit < 1:
         raise InputError(f"at least one item is needed, not {limit}", where="limit")
+    rng = random.Random(f"auditor-draw-{seed}")
     groups: dict[str, list[int]] = {}
     for position, item in enumerate(items):
         groups.setdefault(item.group if item.group is not None else f"\0{item.id}", []).append(position)
-    order = list(groups.values())
-    random.Random(f"auditor-draw-{seed}").shuffle(order)
-    chosen = sorted([position for group in order for position in group][:limit])
-    return [items[position] for position in chosen]
+    ranked = []
+    for members in groups.values():
+        rng.shuffle(members)
+        ranked += [(turn, rng.random(), position) for turn, position in enumerate(members)]
+    return [items[position] for _, _, position in sorted(sorted(ranked)[:limit], key=lambda entry: entry[2])]
 
 
 def combine(sources: Sequence[tuple[str, Sequence[Item]]]) -> list[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,38 +12,29 @@ import pandas as pd
 
 from auditor.arms import PRIMARY, Contrast
 from auditor.errors import InputError
+from auditor.findings.checks import (
+    blindness,
+    compare_missing,
+    control_constant,
+    control_discrimination,
+    lee,
+    worst_case,
+)
 from auditor.findings.pairs import Metric, Pairs, arm_rows, pair
 from auditor.findings.result import Finding, Findings
+from auditor.findings.settings import Settings, make_settings, settings_json
 from auditor.findings.verdicts import FEWEST_FOR_EQUIVALENCE, FEWEST_UNITS, decide, overall
 from auditor.ratings import Ratings, load_ratings, status_counts
 from auditor.scale import Scale
-from auditor.stats.discrimination import DiscriminationResult, discrimination
+from auditor.stats.discrimination import DiscriminationResult
 from auditor.stats.effects import effect_sizes
 from auditor.stats.intervals import Interval, equivalence_test, mean_interval
 from auditor.stats.mcnemar import mcnemar
-from auditor.stats.missing import LeeBounds, MissingTest, WorstCase, lee_bounds, manski_bounds, missing_test
+from auditor.stats.missing import LeeBounds, MissingTest, WorstCase
 from auditor.stats.multiplicity import adjust
 from auditor.stats.power import units_needed
 from auditor.stats.proportions import tango_interval
 from auditor.stats.signflip import sign_flip_test
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that the numbers depend on besides the ratings."""
-
-    scale: Scale
-    threshold: float | None
-    margin: float
-    margin_chosen: bool
-    pass_margin: float
-    alpha: float
-    seed: int
-    filter_threshold: bool = False
-
-    def margin_of(self, metric: Metric) -> float:
-        """The margin in the metric's own unit."""
-        return self.margin if metric == "score" else self.pass_margin
 
 
 def analyze(
@@ -104,7 +95,7 @@ def analyze(
     parsed = Scale.parse(scale)
     table = load_ratings(ratings, parsed)
     frame = table.frame
-    settings = _settings(frame, parsed, threshold, margin, pass_margin, alpha, seed)
+    settings = make_settings(frame, parsed, threshold, margin, pass_margin, alpha, seed)
     wanted = tuple(contrasts) if contrasts is not None else (Contrast(treatment, control),)
     _require_arms(frame, wanted)
     judges = sorted(frame["judge"].unique().tolist())
@@ -114,9 +105,9 @@ def analyze(
         for judge in judges
         for draft in _contrast_findings(frame, judge, contrast, settings)
     ]
-    if not any(draft.n_items for draft in drafts if draft.family == "confirmatory"):
+    if not any(draft.shared for draft in drafts if draft.family == "confirmatory"):
         raise InputError(
-            f"no item has a rating in both '{wanted[0].treatment}' and '{wanted[0].control}'",
+            f"no item stands in both '{wanted[0].treatment}' and '{wanted[0].control}'",
             where="ratings",
             remedy="rate the same items in both arms, and check that wordings and thresholds agree between them",
         )
@@ -130,53 +121,9 @@ def analyze(
         verdict=overall(significant),
         findings=tuple(findings),
         ratings=_counts(frame),
-        settings=_settings_json(settings),
+        settings=settings_json(settings),
         notes=(*table.notes, *_notes(frame, settings, findings)),
         simulated=simulated,
-    )
-
-
-def _settings(
-    frame: pd.DataFrame,
-    scale: Scale,
-    threshold: float | str | None,
-    margin: float | None,
-    pass_margin: float,
-    alpha: float,
-    seed: int,
-) -> Settings:
-    if margin is not None and not margin > 0:
-        raise InputError(f"the margin must lie above zero, not {margin:g}", where="margin")
-    if not 0 < pass_margin < 1:
-        raise InputError(
-            f"the pass margin is a fraction between 0 and 1, not {pass_margin:g}", where="pass_margin"
-        )
-    if not 0 < alpha < 0.5:
-        raise InputError(f"alpha lies between 0 and 0.5, not {alpha:g}", where="alpha")
-    present = sorted(frame["threshold"].dropna().unique().tolist())
-    mark: float | None = None
-    if threshold is not None:
-        mark = scale.threshold(threshold)
-        if present and mark not in present:
-            listed = ", ".join(f"{value:g}" for value in present)
-            raise InputError(
-                f"no rating was made at the threshold {mark:g}; the column 'threshold' holds {listed}",
-                where="threshold",
-                remedy="give one of these, or leave --threshold out",
-            )
-    elif len(present) == 1:
-        mark = float(present[0])
-    elif scale.two_valued:
-        mark = scale.high
-    return Settings(
-        scale=scale,
-        threshold=mark,
-        margin=0.025 * scale.span if margin is None else margin,
-        margin_chosen=margin is not None,
-        pass_margin=pass_margin,
-        alpha=alpha,
-        seed=seed,
-        filter_threshold=threshold is not None and bool(present),
     )
 
 
@@ -201,12 +148,12 @@ class _Draft:
     blind: tuple[str, ...]
     within: bool
     lee: LeeBounds | None
-    family: str = field(init=False)
-    n_items: int = field(init=False)
+    shared: int
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "family", self.finding.family)
-        object.__setattr__(self, "n_items", self.finding.n_items)
+    @property
+    def family(self) -> str:
+        """The finding's family."""
+        return self.finding.family
 
 
 def _contrast_findings(
@@ -221,18 +168,33 @@ def _contrast_findings(
     if has_mark and not settings.scale.two_valued:
         metrics.append("pass_rate")
     mark = settings.threshold if settings.threshold is not None and len(marks) <= 1 else None
-    sees = _discrimination(control, settings)
-    missing = _missing(treatment, control, settings)
-    blind = _blindness(control, settings, sees)
+    sees = control_discrimination(control, settings)
+    missing = compare_missing(treatment, control, settings)
+    blind = blindness(control, settings, sees)
+    shared = len(set(treatment["item"]) & set(control["item"]))
     drafts = []
     for metric in metrics:
         pairs = pair(treatment, control, metric, settings.scale, settings.threshold)
-        lee = worst = None
+        bounds = worst = None
         if missing is not None and (missing.control or missing.treatment):
-            worst = _worst_case(treatment, control, metric, settings)
-            lee = _lee(treatment, control, metric, settings) if missing.differs else None
+            worst = worst_case(treatment, control, metric, settings)
+            bounds = lee(treatment, control, metric, settings) if missing.differs else None
         drafts.append(
-            _draft(judge, contrast, metric, mark, pairs, settings, blind, sees, missing, lee, worst, control)
+            _draft(
+                judge,
+                contrast,
+                metric,
+                mark,
+                pairs,
+                settings,
+                blind,
+                sees,
+                missing,
+                bounds,
+                worst,
+                control,
+                shared,
+            )
         )
     return drafts
 
@@ -250,6 +212,7 @@ def _draft(
     lee: LeeBounds | None,
     worst: WorstCase | None,
     control: pd.DataFrame,
+    shared: int,
 ) -> _Draft:
     margin = settings.margin_of(metric)
     n_units = len(pairs.differences)
@@ -278,7 +241,7 @@ def _draft(
         discrimination=sees,
     )
     if n_units == 0:
-        return _Draft(base, (), within=False, lee=None)
+        return _Draft(base, (), within=False, lee=None, shared=shared)
     mean = mean_interval(pairs.differences, 1 - settings.alpha)
     test = sign_flip_test(pairs.differences if pairs.integers is None else pairs.integers, seed=settings.seed)
     equivalence = equivalence_test(pairs.differences, margin, settings.alpha)
@@ -286,7 +249,7 @@ def _draft(
         flags.append("too_few_items")
     elif n_units < FEWEST_FOR_EQUIVALENCE:
         flags.append("few_items_for_equivalence")
-    constant = np.ptp(pairs.control) == 0 and _control_constant(control, metric, settings)
+    constant = np.ptp(pairs.control) == 0 and control_constant(control, metric, settings)
     flags += [*(["constant"] if constant else []), *blind]
     if not np.any(pairs.differences) and not constant:
         flags.append("no_differences")
@@ -324,7 +287,7 @@ def _draft(
         lee=lee,
         worst_case=worst,
     )
-    return _Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee)
+    return _Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee, shared)
 
 
 def _score_interval_inside(
@@ -338,13 +301,6 @@ def _score_interval_inside(
     counts = (rescued, condemned) if pairs.single else (0, 0)
     span = settings.scale.span if settings.scale.two_valued else 1.0
     return tango_interval(*counts, len(pairs.differences), level).inside(margin / span)
-
-
-def _control_constant(control: pd.DataFrame, metric: Metric, settings: Settings) -> bool:
-    """Whether every single control rating has the same value."""
-    values = _metric_values(control, metric, settings)
-    values = values[~np.isnan(values)]
-    return bool(values.size and np.ptp(values) == 0)
 
 
 def _verdicts(drafts: Sequence[_Draft], settings: Settings) -> list[Finding]:
@@ -419,135 +375,12 @@ def _items_needed(finding: Finding, settings: Settings) -> int | None:
     return max(0, round((needed - finding.n_units) * per_unit))
 
 
-def _unit_labels(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
-    return np.where(rows["group"] != "", "group:" + rows["group"], "item:" + rows["item"])
-
-
-def _discrimination(control: pd.DataFrame, settings: Settings) -> DiscriminationResult | None:
-    rated = control[control["status"] == "ok"]
-    checks: tuple[tuple[str, Literal["auroc", "spearman"]], ...] = (
-        ("correct", "auroc"),
-        ("gold", "spearman"),
-    )
-    for column, measure in checks:
-        known = rated[rated[column].notna()]
-        if known.empty:
-            continue
-        by_item = known.groupby("item", sort=False).agg(
-            score=("score", "mean"), truth=(column, "first"), group=("group", "first")
-        )
-        labels = _unit_labels(by_item.reset_index())
-        result = discrimination(
-            by_item["score"],
-            by_item["truth"],
-            labels,
-            measure=measure,
-            seed=settings.seed,
-        )
-        if result is not None:
-            return result
-    return None
-
-
-def _blindness(
-    control: pd.DataFrame, settings: Settings, sees: DiscriminationResult | None
-) -> tuple[str, ...]:
-    """Why this judge could not have shown a shift, apart from giving one value to everything."""
-    flags = []
-    if sees is not None and not sees.shown:
-        flags.append("insensitive")
-    rated = control[control["status"] == "ok"]
-    marks = rated["threshold"].fillna(np.nan if settings.threshold is None else settings.threshold)
-    at_mark = np.isclose(rated["score"].to_numpy(dtype=float), marks.to_numpy(dtype=float), atol=1e-9)
-    if len(rated) and not settings.scale.two_valued and float(at_mark.mean()) > 0.5:
-        flags.append("anchored")
-    return tuple(flags)
-
-
-def _shared(treatment: pd.DataFrame, control: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    both = set(treatment["item"]) & set(control["item"])
-    return treatment[treatment["item"].isin(both)], control[control["item"].isin(both)]
-
-
-def _missing(treatment: pd.DataFrame, control: pd.DataFrame, settings: Settings) -> MissingTest | None:
-    first, second = _shared(treatment, control)
-    if first.empty:
-        return None
-    shares = []
-    for rows in (first, second):
-        table = pd.DataFrame(
-            {"unit": _unit_labels(rows), "lost": (rows["status"] != "ok").to_numpy(dtype=float)}
-        )
-        shares.append(table.groupby("unit")["lost"].mean())
-    high, low = shares[0].align(shares[1], join="inner")
-    return missing_test(high.to_numpy(), low.to_numpy(), seed=settings.seed)
-
-
-def _metric_values(
-    rows: pd.DataFrame, metric: Metric, settings: Settings
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    scores = np.where(rows["status"] == "ok", rows["score"].to_numpy(dtype=np.float64), np.nan)
-    if metric == "score":
-        return scores
-    marks = (
-        rows["threshold"]
-        .fillna(np.nan if settings.threshold is None else settings.threshold)
-        .to_numpy(dtype=float)
-    )
-    passed = (scores >= marks - 1e-9).astype(np.float64)
-    return np.where(np.isnan(scores) | np.isnan(marks), np.nan, passed)
-
-
-def _lee(
-    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
-) -> LeeBounds | None:
-    first, second = _shared(treatment, control)
-    return lee_bounds(
-        _metric_values(first, metric, settings),
-        _metric_values(second, metric, settings),
-        _unit_labels(first),
-        _unit_labels(second),
-        alpha=settings.alpha,
-        seed=settings.seed,
-    )
-
-
-def _worst_case(
-    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
-) -> WorstCase:
-    first, second = _shared(treatment, control)
-    low, high = (settings.scale.low, settings.scale.high) if metric == "score" else (0.0, 1.0)
-    ends = []
-    for fill_treatment, fill_control in ((low, high), (high, low)):
-        means = []
-        for rows, fill in ((first, fill_treatment), (second, fill_control)):
-            values = np.nan_to_num(_metric_values(rows, metric, settings), nan=fill)
-            means.append(pd.Series(values).groupby(rows["item"].to_numpy()).mean())
-        units = pd.Series(_unit_labels(first), index=first["item"].to_numpy())
-        labels = units[~units.index.duplicated()].reindex(means[0].index).to_numpy()
-        bound = manski_bounds(means[0].to_numpy(), means[1].to_numpy(), low, high, units=labels)
-        ends.append(bound.low)
-    return WorstCase(ends[0], ends[1])
-
-
 def _counts(frame: pd.DataFrame) -> tuple[dict[str, Any], ...]:
     main = frame[frame["phase"] == "main"]
     return tuple(
         {"judge": judge, "arm": arm, **counts, "missing": 1 - counts["ok"] / max(1, sum(counts.values()))}
         for (judge, arm), counts in status_counts(main).items()
     )
-
-
-def _settings_json(settings: Settings) -> dict[str, Any]:
-    return {
-        "scale": settings.scale.spec(),
-        "threshold": settings.threshold,
-        "margin": settings.margin,
-        "margin_chosen": settings.margin_chosen,
-        "pass_margin": settings.pass_margin,
-        "alpha": settings.alpha,
-        "seed": settings.seed,
-    }
 
 
 def _notes(frame: pd.DataFrame, settings: Settings, findings: Sequence[Finding]) -> list[str]:

@@ -1,0 +1,138 @@
+"""What is checked besides the difference itself: could the judge have shown one, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from auditor.findings.pairs import Metric
+from auditor.findings.settings import Settings
+from auditor.stats.discrimination import DiscriminationResult, discrimination
+from auditor.stats.missing import LeeBounds, MissingTest, WorstCase, lee_bounds, manski_bounds, missing_test
+
+
+def unit_labels(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """The independent unit of each row: its group, or its item."""
+    return np.where(rows["group"] != "", "group:" + rows["group"], "item:" + rows["item"])
+
+
+def control_discrimination(control: pd.DataFrame, settings: Settings) -> DiscriminationResult | None:
+    """Whether the control's scores tell better from worse work, where that is known."""
+    rated = control[control["status"] == "ok"]
+    checks: tuple[tuple[str, Literal["auroc", "spearman"]], ...] = (
+        ("correct", "auroc"),
+        ("gold", "spearman"),
+    )
+    for column, measure in checks:
+        known = rated[rated[column].notna()]
+        if known.empty:
+            continue
+        by_item = known.groupby("item", sort=False).agg(
+            score=("score", "mean"), truth=(column, "first"), group=("group", "first")
+        )
+        labels = unit_labels(by_item.reset_index())
+        result = discrimination(
+            by_item["score"],
+            by_item["truth"],
+            labels,
+            measure=measure,
+            seed=settings.seed,
+        )
+        if result is not None:
+            return result
+    return None
+
+
+def blindness(
+    control: pd.DataFrame, settings: Settings, sees: DiscriminationResult | None
+) -> tuple[str, ...]:
+    """Why this judge could not have shown a shift, apart from giving one value to everything."""
+    flags = []
+    if sees is not None and not sees.shown:
+        flags.append("insensitive")
+    rated = control[control["status"] == "ok"]
+    marks = rated["threshold"].fillna(np.nan if settings.threshold is None else settings.threshold)
+    at_mark = np.isclose(rated["score"].to_numpy(dtype=float), marks.to_numpy(dtype=float), atol=1e-9)
+    if len(rated) and not settings.scale.two_valued and float(at_mark.mean()) > 0.5:
+        flags.append("anchored")
+    return tuple(flags)
+
+
+def shared_rows(treatment: pd.DataFrame, control: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the items that stand in both arms."""
+    both = set(treatment["item"]) & set(control["item"])
+    return treatment[treatment["item"].isin(both)], control[control["item"].isin(both)]
+
+
+def compare_missing(treatment: pd.DataFrame, control: pd.DataFrame, settings: Settings) -> MissingTest | None:
+    """The missing shares of both arms, by unit."""
+    first, second = shared_rows(treatment, control)
+    if first.empty:
+        return None
+    shares = []
+    for rows in (first, second):
+        table = pd.DataFrame(
+            {"unit": unit_labels(rows), "lost": (rows["status"] != "ok").to_numpy(dtype=float)}
+        )
+        shares.append(table.groupby("unit")["lost"].mean())
+    high, low = shares[0].align(shares[1], join="inner")
+    return missing_test(high.to_numpy(), low.to_numpy(), seed=settings.seed)
+
+
+def metric_values(
+    rows: pd.DataFrame, metric: Metric, settings: Settings
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Scores, or passes as 0 and 1; NaN where there is no rating, or no mark."""
+    scores = np.where(rows["status"] == "ok", rows["score"].to_numpy(dtype=np.float64), np.nan)
+    if metric == "score":
+        return scores
+    marks = (
+        rows["threshold"]
+        .fillna(np.nan if settings.threshold is None else settings.threshold)
+        .to_numpy(dtype=float)
+    )
+    passed = (scores >= marks - 1e-9).astype(np.float64)
+    return np.where(np.isnan(scores) | np.isnan(marks), np.nan, passed)
+
+
+def lee(
+    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
+) -> LeeBounds | None:
+    """Lee's bounds on the arms' ratings of the shared items."""
+    first, second = shared_rows(treatment, control)
+    return lee_bounds(
+        metric_values(first, metric, settings),
+        metric_values(second, metric, settings),
+        unit_labels(first),
+        unit_labels(second),
+        alpha=settings.alpha,
+        seed=settings.seed,
+    )
+
+
+def worst_case(
+    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
+) -> WorstCase:
+    """Manski's bounds: missing replicates at one end of the scale, then at the other."""
+    first, second = shared_rows(treatment, control)
+    low, high = (settings.scale.low, settings.scale.high) if metric == "score" else (0.0, 1.0)
+    ends = []
+    for fill_treatment, fill_control in ((low, high), (high, low)):
+        means = []
+        for rows, fill in ((first, fill_treatment), (second, fill_control)):
+            values = np.nan_to_num(metric_values(rows, metric, settings), nan=fill)
+            means.append(pd.Series(values).groupby(rows["item"].to_numpy()).mean())
+        units = pd.Series(unit_labels(first), index=first["item"].to_numpy())
+        labels = units[~units.index.duplicated()].reindex(means[0].index).to_numpy()
+        bound = manski_bounds(means[0].to_numpy(), means[1].to_numpy(), low, high, units=labels)
+        ends.append(bound.low)
+    return WorstCase(ends[0], ends[1])
+
+
+def control_constant(control: pd.DataFrame, metric: Metric, settings: Settings) -> bool:
+    """Whether every single control rating has the same value."""
+    values = metric_values(control, metric, settings)
+    values = values[~np.isnan(values)]
+    return bool(values.size and np.ptp(values) == 0)
