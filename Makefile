@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JUDGE := qwen2_5-coder-0_5b
 DEMO := demo-run
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit wheel evidence example format clean

@@ -116,7 +116,7 @@ def test_run_by_file_by_flags_and_again(tmp_path, capsys):
     file = tmp_path / "audit.toml"
     file.write_text(
         'judge = "simulated:inflating,inflation=2"\nitems = ["checkable"]\nscale = "0:20"\nthreshold = 12\n'
-        f'margin = 0.5\n'
+        f"margin = 0.5\n"
         f'limit = 40\nout = "{tmp_path / "run"}"\n'
     )
     assert run(["run", str(file)]) == 0
