@@ -132,12 +132,11 @@ def main() -> None:
     low, high, *step = args.scale
     margin = (high - low) / 40 if args.margin is None else args.margin
     args.margins = {"score": margin, "pass_rate": args.pass_margin}
-    findings = []
+    findings: list[dict[str, Any]] = []
     for judge, rows in read_ratings(args).groupby("judge"):  # in sorted order
         two = rows["mark"].notna().any() and step != [high - low]  # on two values the score is the pass
         findings += [find(str(judge), m, rows, args) for m in (["score", "pass_rate"] if two else ["score"])]
-    tested = [finding for finding in findings if finding["p_value"] is not None]
-    if not tested or args.treatment == args.control:
+    if not any(finding["n_items"] for finding in findings) or args.treatment == args.control:
         refuse(f"no item has ratings in two arms, {args.treatment} and {args.control}")
     # Holm (1979). A judge without a pair stays in the family, with the p-value of nothing seen.
     family = [1.0 if finding["p_value"] is None else finding["p_value"] for finding in findings]

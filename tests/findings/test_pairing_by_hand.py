@@ -79,8 +79,8 @@ def test_replicates_of_decimals_stay_exact() -> None:
     ("scale", "unit"), [("0:10:0.5", 0.5), ("1:5:0.25", 0.25), ("-1:1:0.1", 0.1), ("0:20:2", 2)]
 )
 def test_scales_with_a_step(scale: str, unit: float) -> None:
-    # Steps 1, 1, 2, -1, 1, 2, 0, 1: sum 7, sum of sizes 9: the rest must be at least 8 or at most 1 of 9 in subset
-    # sums: the empty set, or one of the five ones: 6 of 128 on each side.
+    # Sum 7, sum of sizes 9 (five ones and two twos): a pattern reaches 7 when those with a minus add to at most 1:
+    # none, or one of the five ones. 6 of 128 patterns, and as many on the other side.
     steps = [1, 1, 2, -1, 1, 2, 0, 1]
     low = Scale.parse(scale).low
     frame = paired([low + (2 + s) * unit for s in steps], [low + 2 * unit] * 8)
