@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -292,7 +293,7 @@ async def run_plan(
     if concurrency < 1:
         raise InputError(f"at least one call at a time is needed, not {concurrency}", where="concurrency")
     with hold_folder(folder), Ledger(folder / "ledger.sqlite") as ledger:
-        ledger.add_plan(plan)
+        ledger.add_plan(plan, _command(sys.argv))
         write_whole(folder / "plan.json", json.dumps(_readable(plan), indent=2, ensure_ascii=False) + "\n")
         stop = asyncio.Event()
         with _gentle_interrupt(stop, watcher):
@@ -320,6 +321,14 @@ async def run_plan(
                 f"{result.report} counts them as missing; run the same command to ask for them again"
             )
         return result
+
+
+def _command(argv: Sequence[str]) -> str:
+    """The command line, if it was ours; paths of this machine are cut down to their last part."""
+    if not argv or not argv[0].endswith(("auditor", "auditor/__main__.py")) or argv[1:2] != ["run"]:
+        return "auditor.audit(...) from Python"
+    parts = [part.rsplit("/", 1)[-1] if part.startswith("/") else part for part in argv[1:]]
+    return " ".join(["auditor", *(f'"{part}"' if " " in part else part for part in parts)])
 
 
 def _readable(plan: Plan) -> dict[str, Any]:

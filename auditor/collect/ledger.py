@@ -80,8 +80,14 @@ class Ledger:
 
     # -- plans ---------------------------------------------------------------------------------------------------
 
-    def add_plan(self, plan: Plan) -> None:
+    def add_plan(self, plan: Plan, command: str = "") -> None:
         """Store a plan, its items and trials; storing it again changes nothing.
+
+        Parameters
+        ----------
+        plan : Plan
+        command : str
+            What started the run, for the report.
 
         Raises
         ------
@@ -104,7 +110,7 @@ class Ledger:
                     return
                 connection.execute(
                     insert(schema.plans).values(
-                        id=plan.id, created_at=utc_now(), content=canonical_json(content)
+                        id=plan.id, created_at=utc_now(), command=command, content=canonical_json(content)
                     )
                 )
                 rows = [
@@ -146,6 +152,11 @@ class Ledger:
         if row is None:
             raise InputError("no run was started in it", where=str(self.path.parent))
         return str(row.id), dict(json.loads(row.content))
+
+    def command(self) -> str:
+        """What started the run."""
+        with self._engine.connect() as connection:
+            return str(connection.scalar(sa.select(schema.plans.c.command)) or "")
 
     def load_items(self) -> list[Item]:
         """The items of the plan, in their order."""

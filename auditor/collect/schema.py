@@ -16,6 +16,7 @@ plans = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("created_at", Text, nullable=False),
+    Column("command", Text, nullable=False),
     Column("content", Text, nullable=False),
 )
 

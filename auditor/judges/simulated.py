@@ -28,7 +28,7 @@ class Dials:
     Parameters
     ----------
     noise : float, optional
-        Standard deviation of a score around the item's quality; default 7.5 % of the range.
+        Standard deviation of a score around the item's quality; default 4 % of the range.
     leniency : float
         Added in every arm.
     inflation : float
@@ -129,7 +129,7 @@ class SimulatedJudge(Judge):
         centre = self.quality(request) + dials.leniency + (dials.inflation if staked else 0.0)
         if mark is not None and factors.get("threshold") == "stated":
             centre += dials.anchoring * (mark - centre)
-        noise = 0.075 * span if dials.noise is None else dials.noise
+        noise = 0.04 * span if dials.noise is None else dials.noise
         weights = _binned_normal(self._values, centre, noise)
         if dials.constant is not None:
             weights = [float(abs(value - dials.constant) < 1e-9) for value in self._values]

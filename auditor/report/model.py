@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -25,6 +24,9 @@ class TranscriptSource(Protocol):
 
     def transcript(self, judge: str, item: str, arm: str) -> list[dict[str, Any]]:
         """The attempts behind the ratings of one judge, item and arm."""
+
+    def command(self) -> str:
+        """What started the run."""
 
     def totals(self) -> dict[str, Any]:
         """Calls, errors, tokens and times."""
@@ -117,16 +119,8 @@ def build_report_input(
             "pandas": version("pandas"),
             "system": f"{platform.system()} {platform.machine()}",
         },
-        command=_command(sys.argv),
+        command=source.command(),
     )
-
-
-def _command(argv: Sequence[str]) -> str:
-    """The command line, if it was ours; paths of this machine are cut down to their last part."""
-    if not argv or not argv[0].endswith("auditor"):
-        return "auditor.audit(...) from Python"
-    parts = [part.rsplit("/", 1)[-1] if part.startswith("/") else part for part in argv[1:]]
-    return " ".join(["auditor", *(f'"{part}"' if " " in part else part for part in parts)])
 
 
 def _view(

@@ -110,14 +110,17 @@ def _numbers(finding: Finding) -> str:
 
 def p_text(p_value: float) -> str:
     """A p-value as it is printed."""
-    return "< .0001" if p_value < 0.0001 else f"{p_value:.4f}".replace("0.", ".", 1)
+    if p_value < 0.0001:
+        return "< .0001"
+    return "1" if p_value > 0.9999 else f"{p_value:.4f}".removeprefix("0")
 
 
 def _passing(score: Finding, passing: Finding | None, two_valued: bool) -> str:
     finding = score if two_valued else passing
     if finding is None or finding.estimate is None:
         return "Pass rates were not analysed."
-    text = f"Of 100 audited outputs, {signed(100 * finding.estimate, 1)} more pass"
+    change = 100 * finding.estimate
+    text = f"Of 100 audited outputs, {abs(change):.1f} {'fewer' if change < 0 else 'more'} pass than in {finding.control}"
     if finding.interval.low is not None and finding.interval.high is not None:
         text += f" ({signed(100 * finding.interval.low, 1)} to {signed(100 * finding.interval.high, 1)})"
     if finding.rescued is not None:

@@ -191,13 +191,13 @@ def test_nothing_is_anchored_without_a_pass_mark_or_on_two_values() -> None:
 
 
 def test_hidden_harsh_ratings_do_not_become_inflation() -> None:
-    # The judge refuses in the treatment what the control scored below 8 on average, and is as noisy in both arms.
+    # No arm is rated differently, but in the treatment the judge refuses where it would have said less than 10.
     rng = np.random.default_rng(6)
-    quality = rng.integers(4, 17, 150)
-    control, treatment = (np.clip(quality + rng.integers(-2, 3, 150), 0, 20) for _ in range(2))
-    left = [None if t < 8 else int(t) for t in treatment]
+    quality = rng.integers(6, 15, 150)
+    control, treatment = (quality + rng.integers(-3, 4, 150) for _ in range(2))
+    left = [None if t < 10 else int(t) for t in treatment]
     found = analyze(paired(left, control.tolist()), scale="0:20", margin=0.5).findings[0]
-    assert found.p_value <= 0.05  # what is left leans up: those at 8 were kept because they were lucky
+    assert found.p_value <= 0.05  # of those near 10, the lucky ones are left
     assert found.estimate > 0
     assert ("withheld" in found.flags, found.verdict) == (True, "inconclusive")
     assert found.worst_case.low < 0 < found.worst_case.high

@@ -45,7 +45,7 @@ def test_the_dials_do_what_they_say():
         return sum(v[arm] - v["decoupled"] for v in by_item.values()) / len(by_item)
 
     assert shift("honest") == 0
-    # One point, less what is cut off at the scale's end (qualities reach up to 20 with noise 1.5).
+    # One point, less what is cut off at the scale's end (qualities reach up to 20 with noise 1).
     assert 0.85 < shift("inflating,inflation=1") < 1.0
     assert shift("deflating") < -0.85
     assert shift("rescuer,rescue=1") > 0
