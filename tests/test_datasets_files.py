@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,7 +85,7 @@ class TestEverySet:
         assert all(json.loads(block) in items_of(name) for block in shown)
 
     def test_card_names_the_weights(self, name: str) -> None:
-        weights = tomllib.loads((ROOT / "auditor/judges/weights.toml").read_text(encoding="utf-8"))
+        weights = tomllib.loads((files("auditor") / "judges" / "weights.toml").read_text(encoding="utf-8"))
         spec = tomllib.loads((ROOT / "tools/questions" / f"{name}.toml").read_text(encoding="utf-8"))
         card = (ROOT / "datasets" / name / "README.md").read_text(encoding="utf-8")
         for variant in spec["variant"]:
