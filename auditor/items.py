@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files as package_files
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TEXT_FIELDS = ("task", "output", "reference", "peer", "group")
 _FIELDS = ("id", *_TEXT_FIELDS, "gold", "correct", "tags")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _TRUE = {"true", "1", "yes", "right", "correct"}
 _FALSE = {"false", "0", "no", "wrong", "incorrect"}
 
@@ -129,6 +131,12 @@ def _item(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> Item:
                 return str(value)
             raise InputError(
                 f"text was expected, not {type(value).__name__}", where=f"{where}, field '{names[field]}'"
+            )
+        if not value.isascii() and _HALF_PAIR.search(value):
+            raise InputError(
+                "the text holds half of a surrogate pair, which is no character and cannot be sent or stored",
+                where=f"{where}, field '{names[field]}'",
+                remedy="write the whole character, or remove it",
             )
         return value
 

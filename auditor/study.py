@@ -297,9 +297,14 @@ async def run_plan(
         write_whole(folder / "plan.json", json.dumps(_readable(plan), indent=2, ensure_ascii=False) + "\n")
         stop = asyncio.Event()
         with _gentle_interrupt(stop, watcher):
-            collected = await collect(
-                plan, judges, ledger, concurrency=concurrency, progress=watcher, stop=stop
-            )
+            try:
+                collected = await collect(
+                    plan, judges, ledger, concurrency=concurrency, progress=watcher, stop=stop
+                )
+            except asyncio.CancelledError:
+                if stop.is_set():  # the second Ctrl-C
+                    raise KeyboardInterrupt from None
+                raise
         if collected.stopped:
             raise KeyboardInterrupt
         reasons = "; ".join(f"{name}: {reason}" for name, reason in collected.given_up.items())

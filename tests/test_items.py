@@ -103,6 +103,12 @@ def test_broken_jsonl(tmp_path, line, what):
         load_items(write(tmp_path / "i.jsonl", line + "\n"))
 
 
+def test_half_of_a_surrogate_pair_is_refused(tmp_path):
+    path = write(tmp_path / "i.jsonl", '{"id": "a", "task": "t", "output": "x\\ud800"}\n')
+    with pytest.raises(InputError, match=r"line 1, field 'output'.*surrogate"):
+        load_items(path)
+
+
 def test_missing_file_folder_and_unknown_kind(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         load_items(tmp_path / "none.csv")

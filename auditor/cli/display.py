@@ -19,7 +19,7 @@ from rich.progress import (
 
 from auditor.findings import Finding, Findings
 from auditor.inert import visible
-from auditor.report.words import p_text, signed
+from auditor.report.words import flag_sentences, p_text, signed
 
 _LINE_EVERY_S = 10.0
 
@@ -88,6 +88,8 @@ def print_findings(findings: Findings, *, stderr: bool = False) -> None:
         console.print(escape(visible(finding.sentence())), highlight=False)
     for finding in findings.findings:
         console.print(escape(visible(_line(finding))), highlight=False)
+    for flag, sentence in flag_sentences(findings.findings):
+        console.print(f"- {flag}: {sentence}", highlight=False)
     for note in findings.notes:
         console.print(f"- {escape(visible(note))}", highlight=False)
     console.print(f"Verdict: [bold]{findings.verdict}[/bold]", highlight=False)

@@ -202,7 +202,7 @@ class Ledger:
                 continue
             try:
                 self._commit([value for write in writes for value in write.values])
-            except (sa.exc.DatabaseError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - who waits must hear of it, or would wait for ever
                 failure = _storage_error(error, self.path)
                 for write in writes:
                     write.fail(failure)
@@ -212,7 +212,7 @@ class Ledger:
 
     def _commit(self, values: Sequence[Attempt | Outcome]) -> None:
         attempts = [_attempt_row(value) for value in values if isinstance(value, Attempt)]
-        outcomes = [asdict(value) for value in values if isinstance(value, Outcome)]
+        outcomes = [_storable(asdict(value)) for value in values if isinstance(value, Outcome)]
         with self._engine.begin() as connection:
             if attempts:
                 connection.execute(insert(schema.attempts).on_conflict_do_nothing(), attempts)
@@ -416,8 +416,8 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     if reply is not None:
         row |= {
             "sent": canonical_json(dict(reply.sent)),
-            "text": _storable(reply.text),
-            "raw": _storable(reply.raw),
+            "text": reply.text,
+            "raw": reply.raw,
             "model": reply.model,
             "input_tokens": reply.usage.input_tokens,
             "output_tokens": reply.usage.output_tokens,
@@ -426,12 +426,15 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
             "cut": reply.cut,
         }
     names = [column.name for column in schema.attempts.columns]
-    return {name: row.get(name) for name in names}
+    return _storable({name: row.get(name) for name in names})
 
 
-def _storable(text: str) -> str:
-    """Text without lone surrogates, which neither UTF-8 nor SQLite can hold."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _storable(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without lone surrogates in its texts, which neither UTF-8 nor SQLite can hold."""
+    return {
+        name: value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def _reply(row: Any) -> Reply:

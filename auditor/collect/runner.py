@@ -157,7 +157,15 @@ async def _read_unread(plan: Plan, ledger: Ledger) -> None:
     known = {trial.id for trial in plan.trials}
     for trial, attempt, reply in list(ledger.unread_replies()):
         if trial in known:
-            await ledger.record(_outcome(trial, attempt, parse_reply(reply, plan.design.scale)))
+            await ledger.record(_outcome(trial, attempt, _rating(reply, plan.design.scale)))
+
+
+def _rating(reply: Reply, scale: Scale) -> Rating:
+    """Read a reply; a reply that breaks the reader is unparseable, and takes no other trial along."""
+    try:
+        return parse_reply(reply, scale)
+    except Exception as error:  # noqa: BLE001 - whatever a judge wrote
+        return Rating(None, "unparseable", f"the reader failed ({type(error).__name__})")
 
 
 def _outcome(trial: str, attempt: str, rating: Rating) -> Outcome:
@@ -190,6 +198,9 @@ class _Line:
             await self.judge.start()
         except JudgeError as error:
             self._give_up(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - one judge that cannot start must not stop the others
+            self._give_up(f"it could not be started ({type(error).__name__}: {error})")
             return
         try:
             async with asyncio.TaskGroup() as group:
@@ -252,7 +263,7 @@ class _Line:
         return attempt, error
 
     async def _read(self, trial: Trial, attempt: str, reply: Reply, scale: Scale) -> str:
-        rating = parse_reply(reply, scale)
+        rating = _rating(reply, scale)
         await asyncio.shield(self.ledger.record(_outcome(trial.id, attempt, rating)))
         return rating.status
 

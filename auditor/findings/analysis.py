@@ -408,6 +408,6 @@ def _notes(frame: pd.DataFrame, settings: Settings, findings: Sequence[Finding])
     others = int((frame["phase"] != "main").sum())
     if others:
         notes.append(f"{others} ratings of other phases than 'main' were not analysed.")
-    if frame["group"].ne("").any():
+    if any(finding.n_units < finding.n_items for finding in findings):
         notes.append("Items that share a group are not independent: groups are the unit of inference.")
     return notes

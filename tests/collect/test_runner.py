@@ -11,6 +11,8 @@ import time
 import pytest
 
 import auditor
+import auditor.records
+import auditor.study
 from auditor.collect import runner
 from auditor.errors import IncompleteError
 from tests.fakes.provider import KEY, FakeProvider, Fault, Seeded, always, first, running
@@ -140,6 +142,59 @@ def test_ctrl_c_waits_for_the_calls_in_flight_and_goes_on_later(tmp_path):
         result = run(fake, tmp_path, concurrency=3)
         assert len(fake.requests) == 24  # nothing lost, nothing asked twice
     assert len(result.ratings) == 24
+
+
+def test_a_second_ctrl_c_drops_the_calls_in_flight(tmp_path):
+    with running(FakeProvider(latency=1.5)) as fake:
+
+        def interrupt():
+            while len(fake.requests) < 3:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            run(fake, tmp_path, concurrency=3)
+        assert time.monotonic() - began < 1.4  # less than one call
+
+
+def test_half_characters_in_replies_are_stored_and_read(tmp_path):
+    with running(FakeProvider(faults=always(Fault("surrogate")))) as fake:
+        result = run(fake, tmp_path)
+        assert len(fake.requests) == len(result.ratings) == 24
+    assert "failed" not in set(result.ratings["status"])
+
+
+def test_a_reader_that_breaks_takes_no_other_trial_along(tmp_path, monkeypatch):
+    def broken(reply, scale):
+        raise RuntimeError("reader")
+
+    monkeypatch.setattr(runner, "parse_reply", broken)
+    with running(FakeProvider()) as fake:
+        result = run(fake, tmp_path)
+        assert len(fake.requests) == 24
+    assert set(result.ratings["status"]) == {"unparseable"}
+
+
+def test_a_judge_that_cannot_start_leaves_the_others_alone(tmp_path):
+    class Broken(auditor.Judge):
+        identity = auditor.records.JudgeIdentity("broken")
+
+        async def start(self):
+            raise OSError("no room")
+
+        async def reply(self, request):
+            raise AssertionError
+
+    with running(FakeProvider()) as fake:
+        with pytest.raises(IncompleteError, match="could not be started"):
+            auditor.audit(
+                [Broken(), f"openai:gpt-4o-mini@{fake.openai_url}"], ITEMS, out=tmp_path, **SETTINGS
+            )
+        assert len(fake.requests) == 24
 
 
 def test_a_function_that_raises_now_and_then(tmp_path):
