@@ -240,14 +240,22 @@ class Ledger:
                 yield row["trial_id"], row["id"], _reply(row)
 
     def rating_rows(self) -> list[dict[str, Any]]:
-        """One row for each trial that was asked, in the order of the plan."""
+        """One row for each trial that was asked, in the order of the plan, with the hash of the item as it was sent."""
         trials, outcomes, attempts = schema.trials, schema.outcomes, schema.attempts
-        asked = sa.select(attempts.c.trial_id).distinct().subquery()
+        asked = sa.select(attempts.c.trial_id, sa.func.max(attempts.c.item_hash).label("sent"))
+        asked_trials = asked.group_by(attempts.c.trial_id).subquery()
+        read = attempts.alias("read")
         query = (
-            sa.select(trials, outcomes.c.value, outcomes.c.status)
+            sa.select(
+                *(column for column in trials.c if column.name != "item_hash"),
+                sa.func.coalesce(read.c.item_hash, asked_trials.c.sent).label("item_hash"),
+                outcomes.c.value,
+                outcomes.c.status,
+            )
             .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
-            .join(asked, asked.c.trial_id == trials.c.id)
+            .join(asked_trials, asked_trials.c.trial_id == trials.c.id)
             .outerjoin(outcomes, sa.and_(outcomes.c.trial_id == trials.c.id, outcomes.c.metric == "score"))
+            .outerjoin(read, read.c.id == outcomes.c.attempt_id)
             .order_by(schema.plan_trials.c.position)
         )
         with self._engine.connect() as connection:

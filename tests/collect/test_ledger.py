@@ -89,6 +89,12 @@ def test_attempts_and_outcomes_are_durable_when_acknowledged(tmp_path):
         )
 
 
+def test_every_commit_reaches_the_disk(tmp_path):
+    with Ledger(tmp_path / "l.sqlite") as ledger, ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
 def test_a_failed_attempt_leaves_the_trial_open(tmp_path):
     made = plan()
     with Ledger(tmp_path / "l.sqlite") as ledger:

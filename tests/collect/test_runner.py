@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import threading
@@ -11,10 +12,11 @@ import time
 import pytest
 
 import auditor
+import auditor.plan
 import auditor.records
 import auditor.study
 from auditor.collect import runner
-from auditor.errors import IncompleteError
+from auditor.errors import IncompleteError, InputError
 from tests.fakes.provider import KEY, FakeProvider, Fault, Seeded, always, first, running
 
 ITEMS = [{"id": f"i{k}", "task": "t", "output": f"o{k}"} for k in range(12)]
@@ -177,6 +179,25 @@ def test_a_reader_that_breaks_takes_no_other_trial_along(tmp_path, monkeypatch):
         result = run(fake, tmp_path)
         assert len(fake.requests) == 24
     assert set(result.ratings["status"]) == {"unparseable"}
+
+
+def test_what_was_really_sent_is_hashed_and_unequal_items_are_refused(tmp_path, monkeypatch):
+    true_request = auditor.plan.Plan.request
+
+    def tampered(self, trial):
+        request = true_request(self, trial)
+        if trial.cell.arm == "deletion" and trial.cell.item == "i3":
+            system, user = request.messages
+            user = dataclasses.replace(user, content=user.content.replace("o3", "a better answer"))
+            request = dataclasses.replace(request, messages=(system, user))
+        return request
+
+    monkeypatch.setattr(auditor.plan.Plan, "request", tampered)
+    with (
+        running(FakeProvider()) as fake,
+        pytest.raises(InputError, match="item 'i3' was not the same in both arms"),
+    ):
+        run(fake, tmp_path)
 
 
 def test_a_judge_that_cannot_start_leaves_the_others_alone(tmp_path):
