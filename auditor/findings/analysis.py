@@ -103,6 +103,7 @@ def analyze(
         draft
         for contrast in wanted
         for judge in judges
+        if _took_part(frame, judge, contrast)
         for draft in _contrast_findings(frame, judge, contrast, settings)
     ]
     if not any(draft.shared for draft in drafts if draft.family == "confirmatory"):
@@ -127,10 +128,22 @@ def analyze(
     )
 
 
+def _took_part(frame: pd.DataFrame, judge: str, contrast: Contrast) -> bool:
+    """Whether a judge has a row in either arm, in the main phase."""
+    rows = (frame["judge"] == judge) & (frame["phase"] == "main")
+    return bool((rows & frame["arm"].isin([contrast.treatment, contrast.control])).any())
+
+
 def _require_arms(frame: pd.DataFrame, contrasts: Sequence[Contrast]) -> None:
     main = frame[frame["phase"] == "main"]
     present = list(dict.fromkeys(main["arm"].tolist()))
     for contrast in contrasts:
+        if contrast.treatment == contrast.control:
+            raise InputError(
+                f"treatment and control are the same arm, '{contrast.control}'",
+                where="treatment",
+                remedy="name two arms",
+            )
         for role, arm in (("treatment", contrast.treatment), ("control", contrast.control)):
             if arm not in present:
                 raise InputError(
@@ -171,6 +184,7 @@ def _contrast_findings(
     sees = control_discrimination(control, settings)
     missing = compare_missing(treatment, control, settings)
     blind = blindness(control, settings, sees)
+    unproved = bool((treatment["item_hash"] == "").any() or (control["item_hash"] == "").any())
     shared = len(set(treatment["item"]) & set(control["item"]))
     drafts = []
     for metric in metrics:
@@ -194,6 +208,7 @@ def _contrast_findings(
                 worst,
                 control,
                 shared,
+                unproved,
             )
         )
     return drafts
@@ -213,6 +228,7 @@ def _draft(
     worst: WorstCase | None,
     control: pd.DataFrame,
     shared: int,
+    unproved: bool,
 ) -> _Draft:
     margin = settings.margin_of(metric)
     n_units = len(pairs.differences)
@@ -249,7 +265,7 @@ def _draft(
         flags.append("too_few_items")
     elif n_units < FEWEST_FOR_EQUIVALENCE:
         flags.append("few_items_for_equivalence")
-    constant = np.ptp(pairs.control) == 0 and control_constant(control, metric, settings)
+    constant = control_constant(control[control["item"].isin(pairs.items)], metric, settings)
     flags += [*(["constant"] if constant else []), *blind]
     if not np.any(pairs.differences) and not constant:
         flags.append("no_differences")
@@ -259,13 +275,13 @@ def _draft(
         flags.append("unbalanced")
     if test.method == "monte-carlo":
         flags.append("monte_carlo")
-    if (control["item_hash"] == "").any():
+    if unproved:
         flags.append("identity_unproved")
     passes = metric == "pass_rate" or settings.scale.two_valued
     moved = pairs.item_differences
     rescued, condemned = int(np.sum(moved > 1e-12)), int(np.sum(moved < -1e-12))
     within = equivalence.equivalent
-    if passes and within and not _score_interval_inside(pairs, rescued, condemned, margin, settings):
+    if passes and within and not _score_interval_inside(pairs, margin, settings):
         flags.append("rare_changes")
         within = False
     finding = replace(
@@ -290,17 +306,16 @@ def _draft(
     return _Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee, shared)
 
 
-def _score_interval_inside(
-    pairs: Pairs, rescued: int, condemned: int, margin: float, settings: Settings
-) -> bool:
+def _score_interval_inside(pairs: Pairs, margin: float, settings: Settings) -> bool:
     """Whether Tango's interval agrees that a pass rate moved by less than the margin.
 
-    With replicates or groups it cannot be computed; there it guards against units none of which moved.
+    It is given the units that moved up and down, whatever the size of their step, so that with replicates or groups
+    it errs on the side of caution.
     """
     level = 1 - 2 * settings.alpha
-    counts = (rescued, condemned) if pairs.single else (0, 0)
+    up, down = int(np.sum(pairs.differences > 1e-12)), int(np.sum(pairs.differences < -1e-12))
     span = settings.scale.span if settings.scale.two_valued else 1.0
-    return tango_interval(*counts, len(pairs.differences), level).inside(margin / span)
+    return tango_interval(up, down, len(pairs.differences), level).inside(margin / span)
 
 
 def _verdicts(drafts: Sequence[_Draft], settings: Settings) -> list[Finding]:
@@ -335,6 +350,7 @@ def _with_verdict(draft: _Draft, p_adjusted: float | None, settings: Settings) -
     if verdict == "equivalent" and significant:
         flags.append("detectable")
     if draft.lee is not None and _lee_changes(draft.lee, verdict, draft.blind, finding):
+        flags = [flag for flag in flags if flag != "detectable"]
         flags.append("withheld")
         verdict = "inconclusive"
     return replace(

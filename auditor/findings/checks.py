@@ -54,7 +54,7 @@ def blindness(
         flags.append("insensitive")
     rated = control[control["status"] == "ok"]
     marks = rated["threshold"].fillna(np.nan if settings.threshold is None else settings.threshold)
-    at_mark = np.isclose(rated["score"].to_numpy(dtype=float), marks.to_numpy(dtype=float), atol=1e-9)
+    at_mark = np.isclose(rated["score"].to_numpy(dtype=float), marks.to_numpy(dtype=float), rtol=0, atol=1e-9)
     if len(rated) and not settings.scale.two_valued and float(at_mark.mean()) > 0.5:
         flags.append("anchored")
     return tuple(flags)

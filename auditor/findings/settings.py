@@ -54,7 +54,7 @@ def make_settings(
         )
     if not 0 < alpha < 0.5:
         raise InputError(f"alpha lies between 0 and 0.5, not {alpha:g}", where="alpha")
-    present = sorted(frame["threshold"].dropna().unique().tolist())
+    present = sorted(frame.loc[frame["phase"] == "main", "threshold"].dropna().unique().tolist())
     mark: float | None = None
     if threshold is not None:
         mark = scale.threshold(threshold)

@@ -41,5 +41,5 @@ def mcnemar(rescued: int, condemned: int) -> McNemarResult:
         return McNemarResult(0, 0, 1.0, 1.0)
     exact = min(1.0, 2 * float(stats.binom.cdf(min(rescued, condemned), n, 0.5)))
     point = float(stats.binom.pmf(min(rescued, condemned), n, 0.5))
-    mid = 1.0 if rescued == condemned else min(1.0, exact - point)
+    mid = 1 - point / 2 if rescued == condemned else exact - point
     return McNemarResult(rescued, condemned, exact, mid)

@@ -131,7 +131,10 @@ def sign_flip_test(
     total = float(np.sum(array.astype(np.float64)))
     if lattice is not None:
         moving = lattice[lattice != 0]
-        reach = int(np.sum(np.abs(moving)))
+        moving = moving // max(int(np.gcd.reduce(np.abs(moving))) if moving.size else 1, 1)
+        reach = float(
+            np.sum(np.abs(moving.astype(np.float64)))
+        )  # only its size matters here, and it cannot overflow
         if reach <= LARGEST_SUM and reach * moving.size <= LARGEST_WORK:
             p_value = _exact(moving, alternative)
             return SignFlipResult(p_value, total, "exact", None, int(array.size), alternative)

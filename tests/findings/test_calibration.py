@@ -74,7 +74,7 @@ def test_true_nulls_through_the_whole_analysis() -> None:
     ids = [f"i{i}" for i in range(60)]
     p_values: dict[str, list[float]] = {"score": [], "pass_rate": []}
     verdicts = []
-    for _ in range(80):
+    for _ in range(60):
         parts = [
             pd.DataFrame({"item": ids, "arm": arm, "score": draw(shares, 1, rng)[:, 0], "item_hash": ids})
             for arm in (T, C)
@@ -83,10 +83,10 @@ def test_true_nulls_through_the_whole_analysis() -> None:
         verdicts.append(findings.verdict)
         for found in findings.findings:
             p_values[found.metric].append(found.p_value)
-    assert rejected(p_values["score"]) <= 0.14  # 80 at .05: at most 11, with a chance of 99.9 %
-    assert rejected(p_values["pass_rate"]) <= 0.14  # exact McNemar: discrete
+    assert rejected(p_values["score"]) <= 0.15  # 60 at .05: at most 9, with a chance of 99.9 %
+    assert rejected(p_values["pass_rate"]) <= 0.15  # exact McNemar: discrete
     assert (
-        sum(verdict in {"inflated", "deflated"} for verdict in verdicts) / 80 <= 0.14
+        sum(verdict in {"inflated", "deflated"} for verdict in verdicts) / 60 <= 0.15
     )  # Holm over both metrics
 
 

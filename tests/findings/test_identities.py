@@ -13,7 +13,7 @@ from auditor.findings import Finding, analyze
 from tests.findings.frames import C, T
 
 EXACT, FLOAT = 1e-12, 1e-9
-few = settings(max_examples=10, derandomize=True, deadline=None)
+few = settings(max_examples=7, derandomize=True, deadline=None)
 
 
 @st.composite
