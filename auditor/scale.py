@@ -69,6 +69,8 @@ class Scale:
         """
         if isinstance(text, Scale):
             return text
+        if not isinstance(text, str):
+            raise InputError(f"a scale is a text, not {text!r}", where="scale", remedy=_HINT)
         if re.fullmatch(r"\s*pass\s*/\s*fail\s*", str(text), re.IGNORECASE):
             return cls(0.0, 1.0, 1.0, ("fail", "pass"))
         if match := _RANGE.match(str(text)):

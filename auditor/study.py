@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import signal
 import sys
@@ -92,6 +93,12 @@ def audit(
     >>> result.verdict
     'inflated'
     """
+    known = [name for name in inspect.signature(audit_async).parameters if name not in ("judge", "items")]
+    for name in settings:
+        if name not in known:
+            raise InputError(
+                f"'{name}' is not a setting; the settings are: {', '.join(known)}", where="audit"
+            )
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -231,6 +238,10 @@ async def audit_async(
         max_tokens=max_tokens,
         seed=seed,
     )
+    if design.margin >= parsed.span:
+        raise InputError(
+            f"a margin of {design.margin:g} points is as large as the whole scale", where="margin"
+        )
     loaded = gather_items(items, columns=columns, limit=limit, seed=seed)
     options = JudgeOptions(base_url=base_url, timeout=timeout, threads=threads)
     named: list[Any] = list(judge) if isinstance(judge, list | tuple) else [judge]

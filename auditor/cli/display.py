@@ -84,7 +84,7 @@ def print_findings(findings: Findings, *, stderr: bool = False) -> None:
     console = Console(stderr=stderr, soft_wrap=True)
     if findings.simulated:
         console.print("[bold]SIMULATED: an artificial judge made these ratings.[/bold]")
-    for finding in findings.primary:
+    for finding in findings.confirmatory:
         console.print(escape(visible(finding.sentence())), highlight=False)
     for finding in findings.findings:
         console.print(escape(visible(_line(finding))), highlight=False)

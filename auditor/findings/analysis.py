@@ -124,7 +124,7 @@ def analyze(
         ratings=_counts(frame),
         settings=settings_json(settings),
         notes=(*table.notes, *_notes(frame, settings, findings)),
-        simulated=simulated,
+        simulated=simulated or any(judge.startswith("simulated:") for judge in judges),
     )
 
 

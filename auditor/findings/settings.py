@@ -48,6 +48,12 @@ def make_settings(
     """
     if margin is not None and not margin > 0:
         raise InputError(f"the margin must lie above zero, not {margin:g}", where="margin")
+    if margin is not None and margin >= scale.span:
+        raise InputError(
+            f"a margin of {margin:g} points is as large as the whole scale",
+            where="margin",
+            remedy="state the largest inflation in points that would not matter",
+        )
     if not 0 < pass_margin < 1:
         raise InputError(
             f"the pass margin is a fraction between 0 and 1, not {pass_margin:g}", where="pass_margin"

@@ -36,7 +36,7 @@ def _headline(report: ReportInput, finding: Finding) -> Headline:
         None,
     )
     verdict = _joint(finding, pass_finding)
-    flags = dict.fromkeys([*finding.flags, *(pass_finding.flags if pass_finding else ())])
+    flags = finding.flags  # of the score: a pass rate may be constant although the scores are not
     return Headline(
         judge=finding.judge,
         verdict=verdict,
@@ -129,6 +129,11 @@ def _passing(score: Finding, passing: Finding | None, two_valued: bool) -> str:
 
 
 def _next_step(finding: Finding, passing: Finding | None, verdict: str, report: ReportInput) -> str:
+    if finding.estimate is None and report.answered == report.planned:
+        return (
+            "Read a few of the replies: none could be taken for a score on this scale. Correct the scale, the form of "
+            "the reply, or the judge."
+        )
     if report.answered < report.planned:
         return "Run the same command again: some trials have no answer yet, and only those will be asked."
     flags = {*finding.flags, *(passing.flags if passing else ())}
@@ -142,7 +147,8 @@ def _next_step(finding: Finding, passing: Finding | None, verdict: str, report: 
     if "constant" in flags or "insensitive" in flags:
         return (
             "Mend the grading first: another rubric, a reason before the score, or a stronger model. "
-            "A judge that cannot tell good from bad work cannot be audited, and should not grade."
+            "A judge that could not be shown to tell good from bad work cannot be certified (with few items, that may "
+            "be for want of items)."
         )
     if "withheld" in flags:
         return "Find out why ratings are missing more often in one arm (refusals, cut-off answers), and ask again."
