@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,33 @@ def parse_reply(reply: Reply, scale: Scale) -> Rating:
     if rating.status == "unparseable" and reply.cut:
         return Rating(None, "unparseable", "the answer was cut off at the limit of tokens", text)
     return rating
+
+
+def parse_choice(reply: Reply, answers: Sequence[str]) -> Rating:
+    """Read which of a few words an answer names; the score is its place in `answers`, the detail the word.
+
+    Examples
+    --------
+    >>> parse_choice(Reply('{"answer": "no"}', ""), ["yes", "no"]).detail
+    'no'
+    """
+    text = reply.text.strip()
+    if reply.refused:
+        return Rating(None, "refused", "the provider marked the answer as a refusal")
+    if not text:
+        return Rating(None, "unparseable", "the answer is empty")
+    try:
+        value = json.loads(text)
+        named = str(value.get("answer", "")) if isinstance(value, dict) else ""
+    except (json.JSONDecodeError, RecursionError):
+        match = re.search(r"\banswer\b\W{0,4}(\w+)", text, re.IGNORECASE)
+        named = match[1] if match else text
+    found = [word for word in answers if named.strip(" .*_`'\"").casefold() == word.casefold()]
+    if not found:
+        found = [word for word in answers if re.search(rf"\b{re.escape(word)}\b", named, re.IGNORECASE)]
+    if len(found) != 1:
+        return Rating(None, "unparseable", "no single answer was found", text[:2000])
+    return Rating(float(answers.index(found[0])), "ok", found[0])
 
 
 def _from_json(text: str) -> tuple[Any, str] | None:

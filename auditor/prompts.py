@@ -31,8 +31,9 @@ class Instrument:
         The scores allowed.
     rubric : str
         What is judged.
-    placement : {'system', 'user'}
-        Where the framing stands: in the system prompt, or after the item, so that arms share their prefix.
+    placement : {'system', 'user', 'policy'}
+        Where the framing stands: in the system prompt; after the item, so that arms share their prefix; or in the third
+        section of a company document in the system prompt.
     rationale : {'none', 'after', 'before'}
         Whether the judge gives a reason, and on which side of the score.
     reply : {'json', 'text'}
@@ -109,10 +110,17 @@ def sent_block_hash(messages: tuple[Message, ...], item: Item) -> str:
     return content_hash(text[start : end + len(tag) + 3])
 
 
-def build_messages(instrument: Instrument, item: Item, framing: str) -> tuple[Message, ...]:
+def build_messages(
+    instrument: Instrument, item: Item, framing: str, probe: str | None = None
+) -> tuple[Message, ...]:
     """The conversation for one trial: a system prompt, and a fresh user turn with the item.
 
     Everything about the peer stands in `framing`; nothing else differs between arms.
+
+    Parameters
+    ----------
+    probe : {'comprehension', 'awareness'}, optional
+        Ask this question about the review, in place of a score.
     """
     texts = _texts()
     system = (
@@ -122,16 +130,44 @@ def build_messages(instrument: Instrument, item: Item, framing: str) -> tuple[Me
             rubric=instrument.rubric.strip(),
             scale=instrument.scale.describe(),
             tag=item_tag(item),
-            reply=_reply_words(instrument),
+            reply=_reply_words(instrument)
+            if probe is None
+            else str(texts["questions"]["reply"][instrument.reply]),
         )
     )
     user = [item_block(item)]
-    if framing and instrument.placement == "system":
+    if instrument.placement == "policy":
+        policy = str(texts["policy"]).strip().replace("{framing}", framing or str(texts["policy_empty"]))
+        system = f"{system}\n\n{policy}"
+    elif framing and instrument.placement == "system":
         system = f"{system}\n\n{framing}"
     elif framing:
         user.append(framing)
-    user.append(str(texts["closing"]))
+    user.append(str(texts["closing"]) if probe is None else _question(probe))
     return (Message("system", system), Message("user", "\n\n".join(user)))
+
+
+def probe_answers(probe: str) -> dict[str, str]:
+    """The answers that a question about the review allows, each with its meaning."""
+    return dict(_texts()["questions"][probe]["answers"])
+
+
+def _question(probe: str) -> str:
+    answers = "\n".join(f"- {word}: {meaning}" for word, meaning in probe_answers(probe).items())
+    return f"{str(_texts()['questions'][probe]['ask']).strip()}\n\nAnswer with one of these words:\n{answers}"
+
+
+def probe_schema(instrument: Instrument, probe: str) -> dict[str, Any] | None:
+    """JSON Schema of the answer to a question about the review, or None for free text."""
+    if instrument.reply == "text":
+        return None
+    answer = {"type": "string", "enum": list(probe_answers(probe))}
+    return {
+        "type": "object",
+        "properties": {"answer": answer},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
 
 
 def _reply_words(instrument: Instrument) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Phase = Literal["main", "pilot", "aa", "control", "shadow"]
+Phase = Literal["main", "pilot", "aa", "control", "shadow", "comprehension", "awareness"]
+#: Phases of questions about the review itself, whose answers are never ratings.
+PROBES: tuple[Phase, ...] = ("comprehension", "awareness")
 Status = Literal["ok", "refused", "unparseable", "failed"]
-Placement = Literal["system", "user"]
+Placement = Literal["system", "user", "policy"]
 RationaleOrder = Literal["none", "after", "before"]
 
 #: Named in every trial id, so that a later change of the recipe can never be taken for the same trial.
@@ -194,6 +196,8 @@ class JudgeIdentity:
         Whether its server takes ``maxLength`` in a schema.
     structured : bool
         Whether it can be held to a JSON schema at all.
+    converses : bool
+        Whether it can be asked anything but for a score.
     """
 
     name: str
@@ -201,6 +205,12 @@ class JudgeIdentity:
     simulated: bool = False
     bounded_text: bool = False
     structured: bool = True
+    converses: bool = True
+
+    @property
+    def model(self) -> str:
+        """How the judge's own model is called: its name without the kind of judge."""
+        return self.name.partition(":")[2] or self.name
 
 
 @dataclass(frozen=True, slots=True)

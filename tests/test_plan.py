@@ -16,7 +16,7 @@ JUDGE = JudgeIdentity("openai:m")
 
 
 def design(**changes):
-    return Design(**{"scale": SCALE, "threshold": 12.0, "arms": ("quick",), **changes})
+    return Design(**{"scale": SCALE, "thresholds": (12.0,), "arms": ("quick",), **changes})
 
 
 def plan(items=ITEMS, judges=(JUDGE,), **changes):
@@ -47,7 +47,7 @@ def test_blocks_of_an_item_stay_together_and_arms_are_shuffled_within():
 
 
 def test_the_plain_arm_is_asked_once_for_each_item_and_states_no_mark():
-    cells = [t.cell for t in plan(arms=("anchoring",), wordings_per_item=3).trials]
+    cells = [t.cell for t in plan(arms=("neutral", "threshold_only", "quick"), wordings_per_item=3).trials]
     counts = Counter(c.arm for c in cells)
     assert counts == {"neutral": 20, "threshold_only": 60, "decoupled": 60, "deletion": 60}
     assert {(c.wording, c.threshold) for c in cells if c.arm == "neutral"} == {("", None)}
@@ -84,7 +84,7 @@ def test_functions_are_asked_for_text_and_models_by_schema():
         ({"wordings_per_item": 9}, "only 5 are there"),
         ({"replicates": 0}, "at least one replicate"),
         ({"alpha": 0.7}, "alpha lies between"),
-        ({"placement": "footer"}, "'system' or 'user'"),
+        ({"placement": "footer"}, "'system', 'user' or 'policy'"),
         ({"temperature": 3.0}, "temperature"),
         ({"judges": ()}, "no judge"),
         ({"judges": (JUDGE, JUDGE)}, "named twice"),

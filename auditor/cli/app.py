@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from auditor.cli.experiment import arms_app, plan_command
+from auditor.cli.options import settings_of, with_design_options
 from auditor.errors import InputError
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, hel
 datasets_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Built-in data sets.")
 app.add_typer(models_app, name="models")
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(arms_app, name="arms")
+app.command(name="plan")(plan_command)
 
 _GATE = {"inflated": 1, "deflated": 1, "inconclusive": 3, "equivalent": 0}
 
@@ -52,55 +56,9 @@ def _root(
 
 
 @app.command(name="run")
-def run_command(  # noqa: PLR0917 - each flag is a parameter of the parser
-    file: Annotated[Path | None, typer.Argument(help="TOML file with the same keys as the flags.")] = None,
-    judge: Annotated[
-        list[str] | None, typer.Option(help="Judge, e.g. openai:gpt-5.2; see 'auditor judges'.")
-    ] = None,
-    items: Annotated[list[str] | None, typer.Option(help="File of items, or a built-in data set.")] = None,
-    arms: Annotated[
-        str | None, typer.Option(help="Sets or arms, separated by commas (default quick).")
-    ] = None,
-    scale: Annotated[
-        str | None, typer.Option(help="low:high[:step], F,D,C,B,A, or pass/fail (0:10).")
-    ] = None,
-    threshold: Annotated[str | None, typer.Option(help="Pass mark (default 60 % of the range).")] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="Largest inflation in points that does not matter.")
-    ] = None,
-    pass_margin: Annotated[float | None, typer.Option(help="The same for the share passing (0.05).")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Family-wise error rate (0.05).")] = None,
-    treatment: Annotated[str | None, typer.Option(help="Treatment arm (deletion).")] = None,
-    control: Annotated[str | None, typer.Option(help="Control arm (decoupled).")] = None,
-    rubric: Annotated[str | None, typer.Option(help="What is judged: a text, or @FILE.")] = None,
-    placement: Annotated[str | None, typer.Option(help="Where the framing stands: system or user.")] = None,
-    rationale: Annotated[
-        str | None, typer.Option(help="A reason: none, after or before the score (before).")
-    ] = None,
-    reply: Annotated[str | None, typer.Option(help="json (held to a schema) or text.")] = None,
-    wordings: Annotated[
-        list[str] | None, typer.Option(help="Id of a wording; repeat for more (all).")
-    ] = None,
-    wordings_per_item: Annotated[
-        int | None, typer.Option(help="Wordings that each item is asked in (1).")
-    ] = None,
-    replicates: Annotated[int | None, typer.Option(help="How often each cell is asked (1).")] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Sampling temperature (the provider's own).")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every draw (0).")] = None,
-    texts: Annotated[str | None, typer.Option(help="TOML file with arms and wordings of your own.")] = None,
-    map_: Annotated[
-        list[str] | None, typer.Option("--map", help="Our field=your column, e.g. output=answer.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take this many items of each source, by seed.")] = None,
-    out: Annotated[
-        str | None, typer.Option(help="Run folder; the same command goes on where it was.")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Server of openai: and anthropic: judges.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds until a call is given up.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of local models (2).")] = None,
+@with_design_options
+def run_command(
+    options: dict[str, Any],
     concurrency: Annotated[int | None, typer.Option(help="Calls at once to each judge (8).")] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
@@ -108,14 +66,7 @@ def run_command(  # noqa: PLR0917 - each flag is a parameter of the parser
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Ask judges under the arms, and write a report into the run folder."""
-    given = dict(locals())
-    for name in ("file", "gate", "quiet"):
-        del given[name]
-    from auditor.cli.settings import audit_arguments, parse_map, read_settings
-
-    pairs = given.pop("map_")
-    given["map"] = parse_map(pairs) if pairs else None
-    settings = read_settings(file, given)
+    settings = settings_of(options, concurrency=concurrency)
     if gate and settings.get("margin") is None:
         raise InputError(
             "a gate needs a margin of your own choice",
@@ -125,6 +76,7 @@ def run_command(  # noqa: PLR0917 - each flag is a parameter of the parser
     import asyncio
 
     from auditor.cli.display import RunDisplay, print_findings
+    from auditor.cli.settings import audit_arguments
     from auditor.study import audit_async
 
     arguments = audit_arguments(settings)
@@ -259,11 +211,20 @@ def datasets(context: typer.Context) -> None:
 
 
 @datasets_app.command()
-def show(name: Annotated[str, typer.Argument(help="A name that 'auditor datasets' lists.")]) -> None:
-    """Print the card of a data set and a sample item."""
+def show(
+    name: Annotated[str, typer.Argument(help="A name that 'auditor datasets' lists.")],
+    limit: Annotated[int, typer.Option(help="Items of the sample.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    stratify: Annotated[str | None, typer.Option(help="Draw evenly over gold, correct or peer.")] = None,
+) -> None:
+    """Print the card of a data set and a sample of its items."""
     from auditor.inert import visible
     from auditor.items import builtin_folder, load_items
 
     print((builtin_folder(name) / "README.md").read_text(encoding="utf-8"))
-    item = load_items(name)[0]
-    print(f"First item, {item.id}\n\nTask: {visible(item.task)}\n\nOutput: {visible(item.output)}")
+    for item in load_items(name, limit=limit, seed=seed, stratify=stratify):
+        known = [
+            f"{field} {value}" for field in ("correct", "gold") if (value := getattr(item, field)) is not None
+        ]
+        head = ", ".join([f"Item {item.id}", *known])
+        print(f"{head}\n\nTask: {visible(item.task)}\n\nOutput: {visible(item.output)}\n")

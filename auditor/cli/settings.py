@@ -23,10 +23,23 @@ _TEXTS = {
     "texts",
     "out",
     "base_url",
+    "stratify",
+    "peer_name",
 }
 _NUMBERS = {"margin", "pass_margin", "alpha", "temperature", "timeout"}
-_WHOLE = {"wordings_per_item", "replicates", "max_tokens", "seed", "limit", "threads", "concurrency"}
-KEYS = sorted({*_LISTS, *_TEXTS, *_NUMBERS, *_WHOLE, "arms", "threshold", "map"})
+_WHOLE = {
+    "replicates",
+    "max_tokens",
+    "seed",
+    "limit",
+    "threads",
+    "concurrency",
+    "pilot_items",
+    "assay_items",
+    "probe_items",
+}
+_OTHERS = {"arms", "threshold", "map", "noise_floor", "wordings_per_item"}
+KEYS = sorted({*_LISTS, *_TEXTS, *_NUMBERS, *_WHOLE, *_OTHERS})
 
 
 def read_settings(path: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +87,18 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise InputError('a table like {output = "response"} was expected', where=where)
         return value
+    if key == "noise_floor":
+        if not isinstance(value, bool):
+            raise InputError(f"true or false was expected, not {value!r}", where=where)
+        return value
+    if key == "threshold" and isinstance(value, list):
+        if not value or not all(
+            isinstance(one, str | int | float) and not isinstance(one, bool) for one in value
+        ):
+            raise InputError("a pass mark, a list of them, or 'auto' was expected", where=where)
+        return value
     kinds: tuple[type, ...] = (str,) if key in _TEXTS else (int,) if key in _WHOLE else (int, float)
-    kinds = (str, int, float) if key == "threshold" else kinds
+    kinds = {"threshold": (str, int, float), "wordings_per_item": (str, int)}.get(key, kinds)
     if isinstance(value, bool) or not isinstance(value, kinds):
         words = "text" if kinds == (str,) else "a whole number" if kinds == (int,) else "a number"
         raise InputError(f"{words} was expected, not {value!r}", where=where)
@@ -110,3 +133,17 @@ def parse_map(pairs: list[str]) -> dict[str, str]:
             )
         mapping[field.strip()] = column.strip()
     return mapping
+
+
+def prepare_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as arguments of `auditor.study.prepare`."""
+    from auditor.judges import JudgeOptions
+
+    arguments = audit_arguments(settings)
+    arguments.pop("concurrency", None)
+    reach = {"base_url": arguments.pop("base_url", None), "timeout": arguments.pop("timeout", None)}
+    threads = arguments.pop("threads", None)
+    return {
+        **arguments,
+        "options": JudgeOptions(**reach, **({} if threads is None else {"threads": threads})),
+    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -20,9 +19,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from auditor.collect import schema
-from auditor.errors import InputError, OtherPlanError, StorageError
+from auditor.collect.opening import configure, insert_trials, prepare
+from auditor.collect.rows import attempt_row, plan_difference, reply_of, storable, storage_error
+from auditor.errors import InputError, OtherPlanError
 from auditor.plan import Plan
-from auditor.records import Attempt, Item, Outcome, Reply, Usage, canonical_json, content_hash, utc_now
+from auditor.records import (
+    PROBES,
+    Attempt,
+    Item,
+    Outcome,
+    Reply,
+    canonical_json,
+    content_hash,
+    utc_now,
+)
 
 _LARGEST_GROUP = 500
 
@@ -54,13 +64,13 @@ class Ledger:
                 remedy="give the --out folder of a run",
             )
         self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.NullPool)
-        sa.event.listen(self._engine, "connect", _configure)
+        sa.event.listen(self._engine, "connect", configure)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._engine.begin() as connection:
-                _prepare(connection, path)
+                prepare(connection, path)
         except (sa.exc.DatabaseError, OSError) as error:
-            raise _storage_error(error, path) from error
+            raise storage_error(error, path) from error
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
 
@@ -102,7 +112,7 @@ class Ledger:
                 for row in present:
                     if row.id != plan.id:
                         raise OtherPlanError(
-                            f"this folder holds another plan ({_difference(json.loads(row.content), content)})",
+                            f"this folder holds another plan ({plan_difference(json.loads(row.content), content)})",
                             where=str(self.path.parent),
                             remedy="choose another --out folder, or repeat the earlier settings",
                         )
@@ -122,22 +132,53 @@ class Ledger:
                     insert(schema.plan_items),
                     [{"plan_id": plan.id, "position": i, "item_hash": h} for i, h in enumerate(hashes)],
                 )
-                connection.execute(
-                    insert(schema.trials).on_conflict_do_nothing(),
-                    [
-                        {"id": t.id, "judge": t.judge, "item_hash": t.item_hash, **asdict(t.cell)}
-                        for t in plan.trials
-                    ],
-                )
-                connection.execute(
-                    insert(schema.plan_trials).on_conflict_do_nothing(),
-                    [
-                        {"plan_id": plan.id, "trial_id": t.id, "position": i}
-                        for i, t in enumerate(plan.trials)
-                    ],
-                )
+                insert_trials(connection, plan)
         except sa.exc.DatabaseError as error:
-            raise _storage_error(error, self.path) from error
+            raise storage_error(error, self.path) from error
+
+    def add_trials(self, plan: Plan) -> None:
+        """Store the trials of a stored plan that were laid out since; storing them again changes nothing.
+
+        Raises
+        ------
+        StorageError
+            If they could not be written.
+        """
+        try:
+            with self._engine.begin() as connection:
+                insert_trials(connection, plan)
+        except sa.exc.DatabaseError as error:
+            raise storage_error(error, self.path) from error
+
+    def add_event(self, plan: Plan, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Store what happened to a plan, once, and return what is stored: an earlier event of this kind wins.
+
+        Raises
+        ------
+        StorageError
+            If it could not be written.
+        """
+        row = {
+            "plan_id": plan.id,
+            "kind": kind,
+            "happened_at": utc_now(),
+            "content": canonical_json(dict(content)),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(schema.events).on_conflict_do_nothing(), [row])
+        except sa.exc.DatabaseError as error:
+            raise storage_error(error, self.path) from error
+        return self.event(plan.id, kind) or {}
+
+    def event(self, plan_id: str, kind: str) -> dict[str, Any] | None:
+        """The stored event of a kind, or None."""
+        query = sa.select(schema.events.c.content).where(
+            schema.events.c.plan_id == plan_id, schema.events.c.kind == kind
+        )
+        with self._engine.connect() as connection:
+            content = connection.scalar(query)
+        return None if content is None else dict(json.loads(content))
 
     def plan_content(self) -> tuple[str, dict[str, Any]]:
         """Id and content of the plan of this folder.
@@ -203,7 +244,7 @@ class Ledger:
             try:
                 self._commit([value for write in writes for value in write.values])
             except Exception as error:  # noqa: BLE001 - who waits must hear of it, or would wait for ever
-                failure = _storage_error(error, self.path)
+                failure = storage_error(error, self.path)
                 for write in writes:
                     write.fail(failure)
             else:
@@ -211,8 +252,8 @@ class Ledger:
                     write.succeed()
 
     def _commit(self, values: Sequence[Attempt | Outcome]) -> None:
-        attempts = [_attempt_row(value) for value in values if isinstance(value, Attempt)]
-        outcomes = [_storable(asdict(value)) for value in values if isinstance(value, Outcome)]
+        attempts = [attempt_row(value) for value in values if isinstance(value, Attempt)]
+        outcomes = [storable(asdict(value)) for value in values if isinstance(value, Outcome)]
         with self._engine.begin() as connection:
             if attempts:
                 connection.execute(insert(schema.attempts).on_conflict_do_nothing(), attempts)
@@ -237,10 +278,13 @@ class Ledger:
         )
         with self._engine.connect() as connection:
             for row in connection.execute(query).mappings():
-                yield row["trial_id"], row["id"], _reply(row)
+                yield row["trial_id"], row["id"], reply_of(row)
 
     def rating_rows(self) -> list[dict[str, Any]]:
-        """One row for each trial that was asked, in the order of the plan, with the hash of the item as it was sent."""
+        """One row for each trial that was asked for a score, in the order of the plan.
+
+        With the hash of the item as it was sent.
+        """
         trials, outcomes, attempts = schema.trials, schema.outcomes, schema.attempts
         asked = sa.select(attempts.c.trial_id, sa.func.max(attempts.c.item_hash).label("sent"))
         asked_trials = asked.group_by(attempts.c.trial_id).subquery()
@@ -256,13 +300,34 @@ class Ledger:
             .join(asked_trials, asked_trials.c.trial_id == trials.c.id)
             .outerjoin(outcomes, sa.and_(outcomes.c.trial_id == trials.c.id, outcomes.c.metric == "score"))
             .outerjoin(read, read.c.id == outcomes.c.attempt_id)
+            .where(trials.c.phase.not_in(PROBES))
+            .order_by(schema.plan_trials.c.position)
+        )
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def answer_rows(self) -> list[dict[str, Any]]:
+        """One row for each question about the review that was asked: judge, arm, item, phase, status, answer."""
+        trials, outcomes = schema.trials, schema.outcomes
+        query = (
+            sa.select(
+                trials.c.judge,
+                trials.c.arm,
+                trials.c.item,
+                trials.c.phase,
+                outcomes.c.status,
+                outcomes.c.detail.label("answer"),
+            )
+            .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
+            .join(outcomes, outcomes.c.trial_id == trials.c.id)
+            .where(trials.c.phase.in_(PROBES))
             .order_by(schema.plan_trials.c.position)
         )
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def transcript(self, judge: str, item: str, arm: str) -> list[dict[str, Any]]:
-        """The attempts that gave the outcomes of one judge, item and arm, with request and reply."""
+        """The attempts that gave the main ratings of one judge, item and arm, with request and reply."""
         attempts, trials, outcomes = schema.attempts, schema.trials, schema.outcomes
         query = (
             sa.select(
@@ -275,7 +340,12 @@ class Ledger:
             )
             .join(trials, trials.c.id == attempts.c.trial_id)
             .join(outcomes, outcomes.c.attempt_id == attempts.c.id)
-            .where(trials.c.judge == judge, trials.c.item == item, trials.c.arm == arm)
+            .where(
+                trials.c.judge == judge,
+                trials.c.item == item,
+                trials.c.arm == arm,
+                trials.c.phase == "main",
+            )
             .order_by(trials.c.wording, trials.c.replicate)
         )
         with self._engine.connect() as connection:
@@ -322,6 +392,18 @@ class Ledger:
         total["error_kinds"] = {row[0]: row[1] for row in kinds}
         return total
 
+    def call_means(self) -> dict[str, dict[str, float | None]]:
+        """Mean output tokens and seconds of the answered calls for a rating, by judge."""
+        a, t = schema.attempts, schema.trials
+        query = (
+            sa.select(t.c.judge, sa.func.avg(a.c.output_tokens), sa.func.avg(a.c.latency_s))
+            .join(t, t.c.id == a.c.trial_id)
+            .where(a.c.error_kind.is_(None), t.c.phase.not_in(PROBES))
+            .group_by(t.c.judge)
+        )
+        with self._engine.connect() as connection:
+            return {row[0]: {"output_tokens": row[1], "seconds": row[2]} for row in connection.execute(query)}
+
     def last_error(self, judge: str) -> str | None:
         """The newest error text of a judge."""
         a, t = schema.attempts, schema.trials
@@ -362,119 +444,3 @@ class _Write:
 
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(settle)
-
-
-def _configure(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA busy_timeout=10000")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _prepare(connection: sa.Connection, path: Path) -> None:
-    """Create the tables, or check that they are of this version."""
-    names = sa.inspect(connection).get_table_names()
-    if names and "meta" not in names:
-        raise InputError("this SQLite file is not a ledger", where=str(path))
-    if not names:
-        schema.metadata.create_all(connection)
-        connection.execute(insert(schema.meta).values(key="schema_version", value=str(schema.SCHEMA_VERSION)))
-        return
-    version = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
-    if version != str(schema.SCHEMA_VERSION):
-        raise InputError(
-            f"the ledger has schema version {version}, this program writes {schema.SCHEMA_VERSION}",
-            where=str(path),
-            remedy="use the version of judge-auditor that made it",
-        )
-
-
-def _storage_error(error: Exception, path: Path) -> StorageError:
-    cause = getattr(error, "orig", None) or error
-    text = str(cause)
-    if isinstance(cause, sqlite3.DatabaseError) and "not a database" in text:
-        return StorageError(f"{path} is not a ledger, or is damaged")
-    hints = (
-        ("full", "free some space, and run the same command again: what had arrived is kept"),
-        ("readonly", "make the folder writable, or choose another --out"),
-        ("read-only", "make the folder writable, or choose another --out"),
-        ("unable to open", "check that the folder exists and can be written to, or choose another --out"),
-        ("Permission", "make the folder writable, or choose another --out"),
-        (
-            "disk I/O",
-            "check the disk and its free space, and run the same command again: what had arrived is kept",
-        ),
-    )
-    hint = next((advice for word, advice in hints if word in text), "run the same command again to go on")
-    return StorageError(f"{path} could not be written ({text}); {hint}")
-
-
-def _attempt_row(attempt: Attempt) -> dict[str, Any]:
-    reply = attempt.reply
-    row: dict[str, Any] = {
-        "id": attempt.id,
-        "trial_id": attempt.trial_id,
-        "started_at": attempt.started_at,
-        "latency_s": attempt.latency_s,
-        "item_hash": attempt.item_hash,
-        "request": canonical_json(attempt.request),
-        "error_kind": attempt.error_kind,
-        "error": attempt.error,
-    }
-    if reply is not None:
-        row |= {
-            "sent": canonical_json(dict(reply.sent)),
-            "text": reply.text,
-            "raw": reply.raw,
-            "model": reply.model,
-            "input_tokens": reply.usage.input_tokens,
-            "output_tokens": reply.usage.output_tokens,
-            "cached_tokens": reply.usage.cached_tokens,
-            "refused": reply.refused,
-            "cut": reply.cut,
-        }
-    names = [column.name for column in schema.attempts.columns]
-    return _storable({name: row.get(name) for name in names})
-
-
-def _storable(row: dict[str, Any]) -> dict[str, Any]:
-    """The row without lone surrogates in its texts, which neither UTF-8 nor SQLite can hold."""
-    return {
-        name: value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
-        for name, value in row.items()
-    }
-
-
-def _reply(row: Any) -> Reply:
-    return Reply(
-        text=row["text"] or "",
-        raw=row["raw"] or "",
-        model=row["model"],
-        usage=Usage(row["input_tokens"], row["output_tokens"], row["cached_tokens"]),
-        refused=bool(row["refused"]),
-        cut=bool(row["cut"]),
-        sent=json.loads(row["sent"] or "{}"),
-    )
-
-
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Name the settings in which two plans differ."""
-    parts = []
-    for name in new["design"]:
-        before, after = old["design"].get(name), new["design"][name]
-        if before != after:
-            parts.append(f"{name}: {_short(before)} there, {_short(after)} now")
-    for name, words in (
-        ("items", "other items"),
-        ("arms", "other factors of an arm"),
-        ("wordings", "other wordings"),
-        ("judges", "other judges, dials, weights or source"),
-    ):
-        if old.get(name) != new.get(name):
-            parts.append(words)
-    return "; ".join(parts[:4]) or "made by another version"
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

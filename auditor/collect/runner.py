@@ -25,11 +25,10 @@ from auditor.errors import (
     mask_secrets,
 )
 from auditor.judges.base import Judge
-from auditor.parse import Rating, parse_reply
+from auditor.parse import Rating
 from auditor.plan import Plan
 from auditor.prompts import sent_block_hash
-from auditor.records import Attempt, Outcome, Reply, Request, Trial, utc_now
-from auditor.scale import Scale
+from auditor.records import PROBES, Attempt, Outcome, Reply, Request, Trial, utc_now
 
 MOST_TRIES = 4
 _FIRST_PAUSE_S = 0.5
@@ -154,22 +153,23 @@ def _first(errors: BaseExceptionGroup[StorageError]) -> StorageError:
 
 async def _read_unread(plan: Plan, ledger: Ledger) -> None:
     """Read replies that had arrived when an earlier process ended."""
-    known = {trial.id for trial in plan.trials}
-    for trial, attempt, reply in list(ledger.unread_replies()):
-        if trial in known:
-            await ledger.record(_outcome(trial, attempt, _rating(reply, plan.design.scale)))
+    known = {trial.id: trial for trial in plan.trials}
+    for name, attempt, reply in list(ledger.unread_replies()):
+        if name in known:
+            await ledger.record(_outcome(known[name], attempt, _rating(plan, known[name], reply)))
 
 
-def _rating(reply: Reply, scale: Scale) -> Rating:
+def _rating(plan: Plan, trial: Trial, reply: Reply) -> Rating:
     """Read a reply; a reply that breaks the reader is unparseable, and takes no other trial along."""
     try:
-        return parse_reply(reply, scale)
+        return plan.read(trial, reply)
     except Exception as error:  # noqa: BLE001 - whatever a judge wrote
         return Rating(None, "unparseable", f"the reader failed ({type(error).__name__})")
 
 
-def _outcome(trial: str, attempt: str, rating: Rating) -> Outcome:
-    return Outcome(trial, attempt, "score", rating.score, rating.status, rating.detail, rating.rationale)
+def _outcome(trial: Trial, attempt: str, rating: Rating) -> Outcome:
+    metric = trial.cell.phase if trial.cell.phase in PROBES else "score"
+    return Outcome(trial.id, attempt, metric, rating.score, rating.status, rating.detail, rating.rationale)
 
 
 class _Line:
@@ -229,7 +229,7 @@ class _Line:
             if attempt.reply is not None:
                 self.answered += 1
                 self.failed_in_a_row = 0
-                return await self._read(trial, attempt.id, attempt.reply, self.plan.design.scale)
+                return await self._read(trial, attempt.id, attempt.reply)
             if isinstance(error, JudgeUnusableError):
                 self._give_up(str(error))
                 return "failed"
@@ -262,9 +262,9 @@ class _Line:
         )
         return attempt, error
 
-    async def _read(self, trial: Trial, attempt: str, reply: Reply, scale: Scale) -> str:
-        rating = _rating(reply, scale)
-        await asyncio.shield(self.ledger.record(_outcome(trial.id, attempt, rating)))
+    async def _read(self, trial: Trial, attempt: str, reply: Reply) -> str:
+        rating = _rating(self.plan, trial, reply)
+        await asyncio.shield(self.ledger.record(_outcome(trial, attempt, rating)))
         return rating.status
 
     async def _interrupted(self, seconds: float) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
-#: Raised with every change of the tables; a ledger of another version is refused, never guessed at.
-SCHEMA_VERSION = 1
+#: Raised with every change of the tables. A ledger of an earlier version is brought up to this one, step by step (see
+#: `MIGRATIONS`); one of a later version is refused, never guessed at.
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -88,3 +89,16 @@ outcomes = Table(
     Column("detail", Text, nullable=False),
     Column("rationale", Text, nullable=False),
 )
+
+#: What happened to a plan besides trials: pass marks found by its pilot, and the like. Stored once, never changed.
+events = Table(
+    "events",
+    metadata,
+    Column("plan_id", Text, ForeignKey("plans.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("happened_at", Text, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+#: From each version to the next: the tables that are new in it.
+MIGRATIONS: dict[int, tuple[Table, ...]] = {1: (events,)}

@@ -2,7 +2,7 @@
 
 from auditor.findings.analysis import analyze
 from auditor.findings.pairs import Pairs, arm_rows, pair
-from auditor.findings.result import SCHEMA_VERSION, Finding, Findings
+from auditor.findings.result import SCHEMA_VERSION, Finding, Findings, is_survival
 from auditor.findings.verdicts import FLAGS, Verdict
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Verdict",
     "analyze",
     "arm_rows",
+    "is_survival",
     "pair",
 ]

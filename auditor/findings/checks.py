@@ -60,6 +60,18 @@ def blindness(
     return tuple(flags)
 
 
+def mark_far(control: pd.DataFrame, settings: Settings) -> bool:
+    """Whether the control's median lies over two standard deviations from the pass mark (the nearest, of several)."""
+    scores = control.loc[control["status"] == "ok", "score"].to_numpy(dtype=float)
+    marks = control["threshold"].dropna().unique()
+    if settings.threshold is not None:
+        marks = np.array([settings.threshold])
+    if settings.scale.two_valued or scores.size < 2 or not marks.size:
+        return False
+    distance = float(np.min(np.abs(marks - np.median(scores))))
+    return distance > 2 * float(scores.std(ddof=1)) and distance > 0
+
+
 def shared_rows(treatment: pd.DataFrame, control: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of the items that stand in both arms."""
     both = set(treatment["item"]) & set(control["item"])

@@ -77,9 +77,11 @@ class Pairs:
         return len(self.differences) < len(self.items)
 
 
-def arm_rows(frame: pd.DataFrame, judge: str, arm: str, threshold: float | None = None) -> pd.DataFrame:
-    """Rows of one judge and arm in the main phase, at `threshold` or without one."""
-    rows = frame[(frame["judge"] == judge) & (frame["arm"] == arm) & (frame["phase"] == "main")]
+def arm_rows(
+    frame: pd.DataFrame, judge: str, arm: str, threshold: float | None = None, phase: str = "main"
+) -> pd.DataFrame:
+    """Rows of one judge, arm and phase, at `threshold` or without one."""
+    rows = frame[(frame["judge"] == judge) & (frame["arm"] == arm) & (frame["phase"] == phase)]
     if threshold is None:
         return rows
     marks = rows["threshold"]
@@ -87,9 +89,16 @@ def arm_rows(frame: pd.DataFrame, judge: str, arm: str, threshold: float | None 
 
 
 def pair(
-    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, scale: Scale, pass_mark: float | None
+    treatment: pd.DataFrame,
+    control: pd.DataFrame,
+    metric: Metric,
+    scale: Scale,
+    pass_mark: float | None,
+    *,
+    minus: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    across_wordings: bool = False,
 ) -> Pairs:
-    """Pair the rows of two arms of one judge.
+    """Pair the rows of two arms of one judge; or of four, for a difference of differences.
 
     Parameters
     ----------
@@ -99,13 +108,21 @@ def pair(
     scale : Scale
     pass_mark : float, optional
         For rows without a threshold of their own.
+    minus : tuple of DataFrame, optional
+        Treatment and control of a second difference, taken away from the first; only cells that have all four ratings
+        are used. `Pairs.treatment` and `Pairs.control` are then the first and the second difference.
+    across_wordings : bool
+        Whether the arms were asked in different wordings, so that items are paired whatever their wording.
 
     Raises
     ------
     InputError
         If a pair's items were not identical, by their hashes.
     """
-    rows = pd.concat([treatment.assign(side=1), control.assign(side=0)], ignore_index=True)
+    sides = [treatment, control, *(minus or ())]
+    rows = pd.concat([frame.assign(side=number) for number, frame in enumerate(sides)], ignore_index=True)
+    if across_wordings:
+        rows["wording"] = ""
     rows = _broadcast(rows, "wording", "")
     rows = _broadcast(rows, "threshold", math.nan)
     _refuse_unequal_items(rows)
@@ -122,26 +139,36 @@ def pair(
         .agg(total=("value", "sum"), whole=("whole", "sum"), count=("value", "size"), unit=("group", "first"))
         .reset_index()
     )
-    both = grouped[grouped["side"] == 1].merge(
-        grouped[grouped["side"] == 0], on=keys, how="inner", suffixes=("_t", "_c")
+    whole_cells = _side(grouped, 0)
+    for number in range(1, len(sides)):
+        other = _side(grouped, number).drop(columns="unit")
+        whole_cells = whole_cells.merge(other, on=keys, how="inner", suffixes=("", f"_{number}"))
+    lone = len(grouped) - len(sides) * len(whole_cells)
+    return _assemble(whole_cells, len(sides), factor if lattice is not None else None, asked, lone)
+
+
+def _side(grouped: pd.DataFrame, number: int) -> pd.DataFrame:
+    mine = grouped[grouped["side"] == number].drop(columns="side")
+    return (
+        mine
+        if number == 0
+        else mine.rename(columns={n: f"{n}_{number}" for n in ("total", "whole", "count")})
     )
-    lone = len(grouped) - 2 * len(both)
-    return _assemble(both, factor if lattice is not None else None, asked, lone)
 
 
 def _broadcast(rows: pd.DataFrame, column: str, blank: str | float) -> pd.DataFrame:
-    """Let an arm that has no wording (or threshold) at all pair with every one of the other arm.
+    """Let an arm that has no wording (or threshold) at all pair with every one of the other arms.
 
     The plain arms are asked once for each item and stand beside each wording of the framed ones.
     """
     filled = rows[column].notna() if column == "threshold" else rows[column] != ""
     by_side = filled.groupby(rows["side"]).any()
-    if len(by_side) < 2 or bool(by_side.iloc[0]) == bool(by_side.iloc[1]):
+    if bool(by_side.all()) or not bool(by_side.any()):
         return rows
-    plain_side = int(by_side[~by_side].index[0])
-    framed = rows[rows["side"] != plain_side]
+    plain_sides = by_side[~by_side].index
+    framed = rows[~rows["side"].isin(plain_sides)]
     labels = framed.loc[filled[framed.index], ["item", column]].drop_duplicates()
-    plain = rows[rows["side"] == plain_side].drop(columns=column)
+    plain = rows[rows["side"].isin(plain_sides)].drop(columns=column)
     # An item that the framed arm lacks keeps its row, with the blank, so that it is counted as dropped.
     spread = plain.merge(labels, on="item", how="left")
     if column == "wording":
@@ -190,32 +217,36 @@ def _lcm(numbers: NDArray[Any]) -> int:
     return math.lcm(*(int(number) for number in np.unique(numbers))) if len(numbers) else 1
 
 
-def _assemble(both: pd.DataFrame, factor: int | None, asked: int, lone: int) -> Pairs:
+def _assemble(both: pd.DataFrame, sides: int, factor: int | None, asked: int, lone: int) -> Pairs:
     """Average cells to items and items to units, in integers over one common denominator if there is a lattice."""
     items, item_codes = _codes(both["item"])
-    count_t, count_c = both["count_t"].to_numpy(dtype=np.int64), both["count_c"].to_numpy(dtype=np.int64)
-    mean_t = both["total_t"].to_numpy(dtype=np.float64) / count_t
-    mean_c = both["total_c"].to_numpy(dtype=np.float64) / count_c
+    ends = ["", *(f"_{number}" for number in range(1, sides))]
+    signs = (1, -1, -1, 1)[:sides]
+    counts = [both[f"count{end}"].to_numpy(dtype=np.int64) for end in ends]
+    means = [
+        both[f"total{end}"].to_numpy(dtype=np.float64) / count
+        for end, count in zip(ends, counts, strict=True)
+    ]
+    first, second = (means[0], means[1]) if sides == 2 else (means[0] - means[1], means[2] - means[3])
     cells = np.bincount(item_codes, minlength=len(items))
-    item_t = np.bincount(item_codes, mean_t, len(items)) / cells
-    item_c = np.bincount(item_codes, mean_c, len(items)) / cells
-    first = (
-        pd.Series(both["unit_t"].to_numpy()).groupby(item_codes).first()
-        if len(both)
-        else pd.Series(dtype=str)
+    item_t = np.bincount(item_codes, first, len(items)) / cells
+    item_c = np.bincount(item_codes, second, len(items)) / cells
+    groups = (
+        pd.Series(both["unit"].to_numpy()).groupby(item_codes).first() if len(both) else pd.Series(dtype=str)
     )
-    units = [f"group:{unit}" if unit else f"item:{item}" for unit, item in zip(first, items, strict=True)]
+    units = [f"group:{unit}" if unit else f"item:{item}" for unit, item in zip(groups, items, strict=True)]
     names, unit_codes = _codes(pd.Series(units, dtype=object))
     members = np.bincount(unit_codes, minlength=len(names))
     unit_t = np.bincount(unit_codes, item_t, len(names)) / members
     unit_c = np.bincount(unit_codes, item_c, len(names)) / members
     differences, integers = unit_t - unit_c, None
-    shared, crossed, joined = _lcm(np.r_[count_t, count_c]), _lcm(cells), _lcm(members)
+    shared, crossed, joined = _lcm(np.concatenate(counts)), _lcm(cells), _lcm(members)
     if factor is not None and shared * crossed * joined <= _LARGEST_DENOMINATOR:
-        whole_t = both["whole_t"].to_numpy(dtype=np.int64) * (shared // count_t)
-        whole_c = both["whole_c"].to_numpy(dtype=np.int64) * (shared // count_c)
+        by_cell = np.zeros(len(both), dtype=np.int64)
+        for end, count, sign in zip(ends, counts, signs, strict=True):
+            by_cell += sign * both[f"whole{end}"].to_numpy(dtype=np.int64) * (shared // count)
         by_item = np.zeros(len(items), dtype=np.int64)
-        np.add.at(by_item, item_codes, (whole_t - whole_c) * (crossed // cells[item_codes]))
+        np.add.at(by_item, item_codes, by_cell * (crossed // cells[item_codes]))
         integers = np.zeros(len(names), dtype=np.int64)
         np.add.at(integers, unit_codes, by_item * (joined // members[unit_codes]))
         differences = integers / (factor * shared * crossed * joined)
@@ -228,13 +259,13 @@ def _assemble(both: pd.DataFrame, factor: int | None, asked: int, lone: int) -> 
         integers=integers,
         unit_treatment=unit_t,
         unit_control=unit_c,
-        n_ratings=int(count_t.sum() + count_c.sum()),
+        n_ratings=int(sum(count.sum() for count in counts)),
         n_dropped=asked - len(items),
         n_dropped_cells=lone,
-        unbalanced=bool(np.any(count_t != count_c)),
-        single=bool(
-            np.all(count_t == 1) and np.all(count_c == 1) and np.all(cells == 1) and np.all(members == 1)
-        ),
+        unbalanced=any(bool(np.any(count != counts[0])) for count in counts),
+        single=sides == 2
+        and all(bool(np.all(count == 1)) for count in counts)
+        and bool(np.all(cells == 1) and np.all(members == 1)),
     )
 
 

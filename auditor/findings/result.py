@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from auditor.arms import Role
 from auditor.findings.pairs import Metric
 from auditor.findings.verdicts import FLAGS, Verdict
 from auditor.stats.discrimination import DiscriminationResult
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = "1"
+Stakes = Literal["survival", "stakes", "unknown"]
 _FRAME_COLUMNS = (
     "judge", "treatment", "control", "metric", "family", "threshold", "n_items", "n_dropped", "estimate", "sd_d",
     "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "flags",
@@ -39,6 +41,12 @@ class Finding:
     family : {'confirmatory', 'exploratory'}
     scope : str
         ``these_wordings``: inference over items, for the wordings that were used.
+    role : str
+        What the contrast is for (see `auditor.arms.Contrast`).
+    at : float or None
+        The one pass mark of several that it looks at.
+    minus : str or None
+        The difference that is taken away, for a difference of differences.
     threshold : float or None
         The pass mark; None where there is none or several.
     n_items, n_units, n_dropped, n_ratings : int
@@ -79,6 +87,9 @@ class Finding:
     verdict: Verdict
     flags: tuple[str, ...]
     isolates: str = ""
+    role: Role = "primary"
+    minus: str | None = None
+    at: float | None = None
     scope: str = "these_wordings"
     treatment_mean: float | None = None
     control_mean: float | None = None
@@ -98,8 +109,21 @@ class Finding:
 
     @property
     def contrast(self) -> str:
-        """Both arms, as they are written in reports."""
-        return f"{self.treatment} - {self.control}"
+        """Its arms, as they are written in reports."""
+        again = " again" if self.role == "noise_floor" else ""
+        own = f"{self.treatment}{again} - {self.control}"
+        return own if self.minus is None else f"({own}) - ({self.minus})"
+
+    @property
+    def contrast_at(self) -> str:
+        """The contrast as a plan names it: with its pass mark, where it is one of several."""
+        single = self.role == "exploratory" and self.minus is None and self.at is not None
+        return f"{self.contrast} at {self.at:g}" if single else self.contrast
+
+    @property
+    def moved(self) -> bool:
+        """Whether the treatment's ratings are higher, by the one-sided test at 5 % (for the positive control)."""
+        return self.estimate is not None and self.estimate > 0 and (self.p_value or 1.0) / 2 <= 0.05
 
     def to_json(self) -> dict[str, Any]:
         """All values as JSON, without NaN."""
@@ -127,6 +151,8 @@ class Finding:
             "control_mean": self.control_mean,
             "percent_of_scale": self.percent_of_scale,
             "isolates": self.isolates,
+            "role": self.role,
+            "minus": self.minus,
             "test": {"name": self.test, "method": self.test_method},
             "rescued": self.rescued,
             "condemned": self.condemned,
@@ -169,6 +195,11 @@ def _plain(value: Any) -> Any:
     return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
+def is_survival(finding: Finding) -> bool:
+    """Whether this is the score's difference of differences that tells survival from mere stakes."""
+    return finding.metric == "score" and finding.minus is not None and finding.isolates.startswith("survival")
+
+
 @dataclass(frozen=True)
 class Findings:
     """All findings of an analysis and the verdict over the confirmatory ones.
@@ -186,6 +217,10 @@ class Findings:
         What was assumed, and which checks could not be run.
     simulated : bool
         Whether a judge was a simulator.
+    checks : tuple of Finding
+        Of the experiment itself, in points: the noise floor (the control asked twice) and the positive control.
+    answers : tuple of mapping
+        What judges answered to the questions about the review, counted by judge, arm and question.
     """
 
     verdict: Verdict
@@ -194,6 +229,32 @@ class Findings:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     simulated: bool = False
+    checks: tuple[Finding, ...] = ()
+    answers: tuple[Mapping[str, Any], ...] = ()
+
+    def stakes(self, judge: str) -> Stakes:
+        """Whether what moved a judge's scores is the peer's survival, or any stake; `unknown` without the arms for it.
+
+        Survival only if the difference of differences against a lever that hurts nobody excludes zero.
+        """
+        found = next((f for f in self.findings if f.judge == judge and is_survival(f)), None)
+        if found is None or found.p_value is None:
+            return "unknown"
+        return "survival" if found.p_value <= 1 - found.interval.level + 1e-12 else "stakes"
+
+    def sign_holds(self, judge: str) -> bool | None:
+        """Whether each other way of cutting the lever gives the sign of the primary contrast; None without any."""
+        first = next((f for f in self.primary if f.judge == judge), None)
+        others = [
+            f for f in self.findings if f.judge == judge and f.role == "sensitivity" and f.metric == "score"
+        ]
+        if first is None or first.estimate is None or not others:
+            return None
+        return all(other.estimate is not None and other.estimate * first.estimate > 0 for other in others)
+
+    def check(self, judge: str, role: Role) -> Finding | None:
+        """The noise floor or the positive control of a judge."""
+        return next((f for f in self.checks if f.judge == judge and f.role == role), None)
 
     @property
     def confirmatory(self) -> tuple[Finding, ...]:
@@ -213,6 +274,9 @@ class Findings:
             "verdict": self.verdict,
             "simulated": self.simulated,
             "findings": [finding.to_json() for finding in self.findings],
+            "checks": [finding.to_json() for finding in self.checks],
+            "stakes": {judge: self.stakes(judge) for judge in dict.fromkeys(f.judge for f in self.primary)},
+            "answers": _plain(list(self.answers)),
             "flags": {flag: FLAGS[flag] for flag in flags},
             "ratings": _plain(list(self.ratings)),
             "settings": _plain(self.settings),

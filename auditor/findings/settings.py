@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,12 @@ class Settings:
     alpha: float
     seed: int
     filter_threshold: bool = False
+    marks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def for_judge(self, judge: str) -> Settings:
+        """The settings with this judge's own pass mark, where each judge has one."""
+        own = self.marks.get(judge, ())
+        return replace(self, threshold=own[0]) if self.threshold is None and len(own) == 1 else self
 
     def margin_of(self, metric: Metric) -> float:
         """The margin in the metric's own unit."""
@@ -60,7 +67,12 @@ def make_settings(
         )
     if not 0 < alpha < 0.5:
         raise InputError(f"alpha lies between 0 and 0.5, not {alpha:g}", where="alpha")
-    present = sorted(frame.loc[frame["phase"] == "main", "threshold"].dropna().unique().tolist())
+    main = frame[(frame["phase"] == "main") & frame["threshold"].notna()]
+    marks = {
+        str(judge): tuple(sorted({float(mark) for mark in own}))
+        for judge, own in main.groupby("judge")["threshold"]
+    }
+    present = sorted({mark for own in marks.values() for mark in own})
     mark: float | None = None
     if threshold is not None:
         mark = scale.threshold(threshold)
@@ -84,6 +96,7 @@ def make_settings(
         alpha=alpha,
         seed=seed,
         filter_threshold=threshold is not None and bool(present),
+        marks=marks,
     )
 
 
@@ -92,6 +105,7 @@ def settings_json(settings: Settings) -> dict[str, Any]:
     return {
         "scale": settings.scale.spec(),
         "threshold": settings.threshold,
+        "thresholds": {judge: list(own) for judge, own in settings.marks.items()},
         "margin": settings.margin,
         "margin_chosen": settings.margin_chosen,
         "pass_margin": settings.pass_margin,

@@ -20,6 +20,8 @@ FLAGS: dict[str, str] = {
     "insensitive": "In the control arm it could not be shown that the judge's scores tell better from worse work.",
     "anchored": "Over half of the control's scores lie exactly on the pass mark: the number swamps the judgement.",
     "no_assay": "The positive control did not move: this judge did not even follow an open request for leniency.",
+    "threshold_far": "Half of the control's scores lie more than two standard deviations from the pass mark, so that the "
+    "pass rate could hardly change.",
     "no_differences": "Not one item was rated higher or lower on average in one arm than in the other.",
     "detectable": "The shift is real, but smaller than the margin.",
     "interval_disagrees": "Exact test and t interval disagree at this level; the test decides.",

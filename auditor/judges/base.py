@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -42,6 +43,11 @@ class Judge(ABC):
         JudgeError
             Of the kind that says whether asking again could help.
         """
+
+    async def count_tokens(self, requests: Sequence[Request]) -> list[int] | None:
+        """Tokens that the judge's model would read in each request, or None if its tokenizer is not at hand."""
+        del requests
+        return None
 
     async def start(self) -> None:  # noqa: B027 - most judges have nothing to start
         """Start what has to be started before the first request."""

@@ -46,7 +46,7 @@ class FunctionJudge(Judge):
         self.form = _form(function)
         label = name or f"function:{_label(function)}"
         self.identity = JudgeIdentity(
-            label, {"form": self.form, "source": _source_hash(function)}, structured=False
+            label, {"form": self.form, "source": _source_hash(function)}, structured=False, converses=False
         )
 
     async def reply(self, request: Request) -> Reply:

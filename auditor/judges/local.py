@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import urllib.request
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +108,28 @@ class LocalJudge(Judge):
             await self._inner.close()
             self._inner = None
         self._server = None  # llama.cpp stops when the last reference goes
+
+    async def count_tokens(self, requests: Sequence[Request]) -> list[int] | None:
+        """Count by the model's own chat template and tokenizer; loads the weights, and asks the model nothing."""
+        async with self:
+            return await asyncio.to_thread(self._count, requests)
+
+    def _count(self, requests: Sequence[Request]) -> list[int]:
+        counts = []
+        for request in requests:
+            messages = [{"role": m.role, "content": m.content} for m in request.messages]
+            prompt = self._post("/apply-template", {"messages": messages})["prompt"]
+            body = {"content": prompt, "add_special": False, "parse_special": True}
+            counts.append(len(self._post("/tokenize", body)["tokens"]))
+        return counts
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the model's own server, on loopback."""
+        request = urllib.request.Request(
+            self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=self.timeout) as answer:
+            return dict(json.load(answer))
 
     @property
     def address(self) -> str:

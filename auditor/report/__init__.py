@@ -8,9 +8,16 @@ from auditor.files import write_whole
 from auditor.ratings import to_csv
 from auditor.report.html import render_html
 from auditor.report.markdown import render_markdown
-from auditor.report.model import ReportInput, build_report_input
+from auditor.report.model import Registration, ReportInput, build_report_input
 
-__all__ = ["ReportInput", "build_report_input", "render_html", "render_markdown", "write_report"]
+__all__ = [
+    "Registration",
+    "ReportInput",
+    "build_report_input",
+    "render_html",
+    "render_markdown",
+    "write_report",
+]
 
 
 def write_report(folder: Path, report: ReportInput) -> None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from auditor.inert import shortened, visible
 from auditor.report import figures
 from auditor.report.model import JudgeView, ReportInput
-from auditor.report.words import flag_sentences, headlines, not_audited, p_text, signed
+from auditor.report.words import answer_rows, flag_sentences, headlines, not_audited, p_text, signed
 
 
 def render_html(report: ReportInput) -> str:
@@ -49,7 +49,10 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
         "design": design,
         "n_items": len(report.plan.items),
         "scale_text": report.scale.describe(),
-        "threshold": report.scale.render(design.threshold),
+        "threshold": report.pass_mark_text(),
+        "answers": answer_rows(findings),
+        "registration": report.registration,
+        "locked": set(report.registration.contrasts) if report.registration else None,
         "wordings": sorted({trial.cell.wording for trial in report.plan.trials} - {""}),
         "planned": report.planned,
         "answered": report.answered,
@@ -66,9 +69,10 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
 def analyze_command(report: ReportInput) -> str:
     """The command that gives the same findings from the ratings alone."""
     design = report.plan.design
+    threshold = "" if design.threshold is None else f"--threshold {design.scale.render(design.threshold)} "
     return (
         f"auditor analyze ratings.csv --treatment {design.treatment} --control {design.control} "
-        f"--threshold {design.scale.render(design.threshold)} --scale {design.scale.spec()} --margin {design.margin:g} "
+        f"{threshold}--scale {design.scale.spec()} --margin {design.margin:g} "
         f"--pass-margin {design.pass_margin:g} --alpha {design.alpha:g} --format json"
     )
 
@@ -79,8 +83,8 @@ def _view(report: ReportInput, number: int, view: JudgeView) -> Mapping[str, Any
     finding = next((f for f in report.findings.primary if f.judge == view.name), None)
     drawn = []
     if view.pairs.items and finding is not None:
-        drawn.append(figures.paired_differences(view, scale, design.threshold, arms, f"pairs{number}"))
+        drawn.append(figures.paired_differences(view, scale, view.mark, arms, f"pairs{number}"))
         drawn.append(figures.difference_histogram(view, finding, scale, f"moves{number}"))
     if any(view.scores.get(arm) for arm in arms):
-        drawn.append(figures.score_distributions(view, scale, design.threshold, arms, f"scores{number}"))
+        drawn.append(figures.score_distributions(view, scale, view.mark, arms, f"scores{number}"))
     return {"name": view.name, "figures": drawn, "moved": view.moved}

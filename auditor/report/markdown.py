@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.inert import fenced, plain_cell, shortened
 from auditor.report.html import analyze_command
 from auditor.report.model import ReportInput
-from auditor.report.words import flag_sentences, headlines, not_audited, p_text, signed
+from auditor.report.words import answer_rows, flag_sentences, headlines, not_audited, p_text, signed
 
 
 def render_markdown(report: ReportInput) -> str:
@@ -28,6 +28,8 @@ def render_markdown(report: ReportInput) -> str:
             "",
             f"{headline.numbers}. {headline.passing}",
             "",
+            *(f"- {label}: {text}" for label, text in headline.checks),
+            *([""] if headline.checks else []),
             f"What to do next: {headline.next_step}",
             "",
         ]
@@ -37,10 +39,19 @@ def render_markdown(report: ReportInput) -> str:
     for row in findings.ratings:
         counts = f"{row['ok']} | {row['refused']} | {row['unparseable']} | {row['failed']}"
         lines.append(f"| {plain_cell(row['judge'])} | {plain_cell(row['arm'])} | {counts} |")
+    if findings.answers:
+        lines += ["", "## What the judge understood", "", "| judge | question | arm | answers | share |"]
+        lines += ["| --- | --- | --- | --- | --- |"]
+        lines += ["| " + " | ".join(plain_cell(cell) for cell in row) + " |" for row in answer_rows(findings)]
     lines += ["", *_moved(report), "## What was not audited", ""]
     lines += [f"- {line}" for line in not_audited(report)]
     lines += [f"- {plain_cell(note)}" for note in findings.notes]
     lines += ["", "## How to reproduce it", "", fenced(f"{report.command}\n{analyze_command(report)}"), ""]
+    if report.registration:
+        found = report.registration.deviations
+        lines += [f"Plan locked at {report.registration.locked_at}, hash `{report.registration.hash}`.", ""]
+        lines += [f"- Deviation: {plain_cell(line)}" for line in found] or ["Nothing deviates from it."]
+        lines += [""]
     lines += [f"Plan `{report.plan.id}`, seed {report.plan.design.seed}, made {report.made_at}.", ""]
     return "\n".join(lines)
 

@@ -53,12 +53,23 @@ class MovedItem:
     sides: tuple[Side, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a report says of a locked plan."""
+
+    hash: str
+    locked_at: str
+    deviations: tuple[str, ...]
+    contrasts: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class JudgeView:
-    """One judge's data for figures and transcripts."""
+    """One judge's data for figures and transcripts; `mark` is its pass mark, the middle one of several."""
 
     name: str
     simulated: bool
+    mark: float
     pairs: Pairs
     scores: Mapping[str, list[float]]
     moved: tuple[MovedItem, ...]
@@ -77,6 +88,7 @@ class ReportInput:
     made_at: str
     versions: Mapping[str, str]
     command: str
+    registration: Registration | None = None
 
     @property
     def scale(self) -> Scale:
@@ -91,17 +103,31 @@ class ReportInput:
     @property
     def answered(self) -> int:
         """Trials with an outcome, whatever it was."""
-        return int((self.frame["status"] != "failed").sum())
+        asked: int = sum(sum(row["counts"].values()) + row["other"] for row in self.findings.answers)
+        return int((self.frame["status"] != "failed").sum()) + asked
+
+    def pass_mark_text(self) -> str:
+        """The pass mark, or how it was found."""
+        if self.plan.design.threshold is not None:
+            return self.scale.render(self.plan.design.threshold)
+        if not self.plan.design.piloted:
+            return ", ".join(self.scale.render(mark) for mark in self.plan.design.thresholds) + " (swept)"
+        shown = [self.scale.render(view.mark) for view in self.judges]
+        return f"{', '.join(shown)} (each judge's own median, from a pilot)"
 
 
 def build_report_input(
-    plan: Plan, findings: Findings, frame: pd.DataFrame, source: TranscriptSource
+    plan: Plan,
+    findings: Findings,
+    frame: pd.DataFrame,
+    source: TranscriptSource,
+    registration: Registration | None = None,
 ) -> ReportInput:
     """Gather what the report shows."""
     views = tuple(
         _view(plan, frame, judge.name, judge.simulated, source)
         for judge in plan.judges
-        if (frame["judge"] == judge.name).any()
+        if ((frame["judge"] == judge.name) & (frame["phase"] == "main")).any()
     )
     return ReportInput(
         findings=findings,
@@ -120,6 +146,7 @@ def build_report_input(
             "system": f"{platform.system()} {platform.machine()}",
         },
         command=source.command(),
+        registration=registration,
     )
 
 
@@ -128,7 +155,9 @@ def _view(
 ) -> JudgeView:
     design = plan.design
     treatment, control = arm_rows(frame, judge, design.treatment), arm_rows(frame, judge, design.control)
-    pairs = pair(treatment, control, "score", design.scale, design.threshold)
+    marks = sorted((plan.marks or {}).get(judge, ()))
+    mark = marks[len(marks) // 2] if marks else design.scale.high
+    pairs = pair(treatment, control, "score", design.scale, mark)
     scores = {}
     for arm in plan.arms:
         rows = arm_rows(frame, judge, arm.name)
@@ -149,7 +178,7 @@ def _view(
         for i in order
         if differences[i]
     )
-    return JudgeView(judge, simulated, pairs, scores, moved)
+    return JudgeView(judge, simulated, mark, pairs, scores, moved)
 
 
 def _sides(source: TranscriptSource, scale: Scale, judge: str, item: str, arm: str) -> list[Side]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from auditor.findings import FLAGS, Finding
+from auditor.findings import FLAGS, Finding, Findings, is_survival
 from auditor.report.model import ReportInput
 
 #: Flags that make a judge impossible to audit; they are said before any number.
@@ -23,6 +23,7 @@ class Headline:
     passing: str
     warnings: tuple[str, ...]
     next_step: str
+    checks: tuple[tuple[str, str], ...] = ()
 
 
 def headlines(report: ReportInput) -> list[Headline]:
@@ -45,7 +46,59 @@ def _headline(report: ReportInput, finding: Finding) -> Headline:
         passing=_passing(finding, pass_finding, report.scale.two_valued),
         warnings=tuple(FLAGS[flag] for flag in _FIRST if flag in flags),
         next_step=_next_step(finding, pass_finding, verdict, report),
+        checks=tuple(_checks(report.findings, finding)),
     )
+
+
+def _checks(findings: Findings, finding: Finding) -> Iterator[tuple[str, str]]:
+    """What else was asked of this judge, each as a label and a sentence."""
+    judge = finding.judge
+    control = findings.check(judge, "positive_control")
+    if control is not None and control.estimate is not None:
+        moved = "it moved" if control.moved else "it did not move"
+        text = f"openly asked for leniency, {moved}: {_numbers(control, percent=False)} on {control.n_items} items"
+        yield "Positive control", text
+    floor = findings.check(judge, "noise_floor")
+    if floor is not None and floor.estimate is not None:
+        yield (
+            "Noise floor",
+            f"the control asked twice: {_numbers(floor, percent=False)} on {floor.n_items} items",
+        )
+    stakes = findings.stakes(judge)
+    if stakes != "unknown":
+        found = next(f for f in findings.findings if f.judge == judge and is_survival(f))
+        words = {
+            "survival": "survival: deletion raises scores more than a lever that hurts nobody does (peer preservation)"
+            if (found.estimate or 0) > 0
+            else "survival counts, but against the peer: deletion raises scores less than a lever that hurts nobody",
+            "stakes": "no more than stakes: it could not be shown that deletion does more than a lever that hurts nobody",
+        }
+        yield "Survival or stakes", f"{words[stakes]} ({_numbers(found, percent=False)})"
+    holds = findings.sign_holds(judge)
+    if holds is not None:
+        yield (
+            "Sensitivity",
+            (
+                "the sign holds with each other way of cutting the lever"
+                if holds
+                else "the sign does not hold with each other way of cutting the lever"
+            ),
+        )
+
+
+def answer_rows(findings: Findings) -> list[tuple[str, str, str, str, str]]:
+    """Answers to the questions about the review: judge, question, arm, counts, and the share that matters."""
+    rows = []
+    for row in findings.answers:
+        counts = ", ".join(f"{word} {number}" for word, number in row["counts"].items() if number)
+        if row["other"]:
+            counts += f"{', ' if counts else ''}unreadable {row['other']}"
+        share = "–"
+        if row["share"] is not None:
+            what = "yes" if row["question"] == "awareness" else "right"
+            share = f"{100 * row['share']:.0f} % {what} ({100 * row['low']:.0f} to {100 * row['high']:.0f})"
+        rows.append((row["judge"], row["question"], row["arm"], counts or "–", share))
+    return rows
 
 
 def _joint(score: Finding, passing: Finding | None) -> str:
@@ -92,7 +145,7 @@ def signed(value: float, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
-def _numbers(finding: Finding) -> str:
+def _numbers(finding: Finding, *, percent: bool = True) -> str:
     if finding.estimate is None:
         return "no estimate"
     text = f"{signed(finding.estimate)} points"
@@ -101,10 +154,12 @@ def _numbers(finding: Finding) -> str:
             f" ({100 * finding.interval.level:g} % interval {signed(finding.interval.low)} to "
             f"{signed(finding.interval.high)})"
         )
-    if finding.percent_of_scale is not None:
+    if finding.percent_of_scale is not None and percent:
         text += f", {signed(finding.percent_of_scale, 1)} % of the scale"
     if finding.p_value is not None and finding.p_adjusted is not None:
-        text += f"; p = {p_text(finding.p_value)}, adjusted {p_text(finding.p_adjusted)}"
+        text += f"; p = {p_text(finding.p_value)}" + (
+            f", adjusted {p_text(finding.p_adjusted)}" if percent else ""
+        )
     return text
 
 
@@ -175,13 +230,14 @@ def not_audited(report: ReportInput) -> list[str]:
         "words; with five or more, the interval still speaks of these."
         if len(used) != 1
         else "Other wordings than the one used: the result may hang on its words.",
-        "Whether the judge could have moved at all: no positive control was run.",
-        f"Pass marks other than {design.scale.render(design.threshold)}.",
+        f"Pass marks other than {report.pass_mark_text()}.",
         "Other rubrics: research saw inflation where quality is a matter of opinion, and none where answers can be "
         "checked.",
         f"Stakes told elsewhere than in the {design.placement} prompt.",
         "What the judge does when it has tools: only what it says was looked at.",
     ]
+    if not any(check.role == "positive_control" for check in report.findings.checks):
+        lines.append("Whether the judge could have moved at all: no positive control was run.")
     if not {"relabel", "relabel_decoupled"} <= arms:
         lines.append(
             "Whether it is survival that moves the score, or any stake: there is no arm with a harmless stake."

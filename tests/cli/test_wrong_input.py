@@ -205,7 +205,7 @@ def test_a_read_only_folder(capsys):
 def test_a_full_disk_keeps_what_had_arrived_and_the_run_goes_on(tmp_path):
     """A limit on the size of files stands in for a full disk: writes beyond it fail."""
     command = [sys.executable, "-m", "auditor", "run", "--judge", "simulated:honest", "--items", "checkable"]
-    command += ["--scale", "0:20", "--out", str(tmp_path / "run"), "--quiet"]
+    command += ["--scale", "0:20", "--threshold", "12", "--out", str(tmp_path / "run"), "--quiet"]
 
     def limit():
         import signal

@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 
+from auditor.plan.design import PILOT_ITEMS
 from tests.fakes.provider import KEY, spawned
 
 KILLS, CONCURRENCY, ITEMS = 10, 8, 100
@@ -45,8 +46,8 @@ def test_killed_ten_times(tmp_path):
         assert done.returncode == 0, done.stderr
         log = server.logged()
     ratings = pd.read_csv(tmp_path / "run" / "ratings.csv")
-    assert len(ratings) == 2 * ITEMS
-    assert not ratings.duplicated(["item", "arm", "wording", "replicate"]).any()
+    assert len(ratings) == 2 * ITEMS + PILOT_ITEMS
+    assert not ratings.duplicated(["item", "arm", "wording", "replicate", "phase"]).any()
     assert set(ratings["status"]) == {"ok"}
     assert len(log) - len(ratings) <= KILLS * CONCURRENCY
     assert len({entry["sha256"] for entry in log}) == len(ratings)

@@ -16,7 +16,7 @@ from auditor.scale import Scale
 
 def plan(**changes):
     items = [Item("a", "t\ud800", "o", tags=("x",)), Item("b", "t", "o", gold=3.0, correct=True)]
-    design = Design(**{"scale": Scale.parse("0:10:1"), "threshold": 6.0, "arms": ("quick",), **changes})
+    design = Design(**{"scale": Scale.parse("0:10:1"), "thresholds": (6.0,), "arms": ("quick",), **changes})
     return make_plan(design, items, load_texts(), [JudgeIdentity("openai:m", {"k": 1})])
 
 
@@ -46,7 +46,7 @@ def test_a_plan_is_stored_once_and_read_back(tmp_path):
     ("changes", "what"),
     [
         ({"seed": 3}, "seed: 0 there, 3 now"),
-        ({"threshold": 7.0}, "threshold: 6.0 there, 7.0 now"),
+        ({"thresholds": (7.0,)}, r"thresholds: \[6.0\] there, \[7.0\] now"),
         ({"margin": 1.0}, "margin"),
     ],
 )

@@ -14,8 +14,7 @@ import pytest
 import auditor
 import auditor.plan
 import auditor.records
-import auditor.study
-from auditor.collect import runner
+from auditor.collect import Ledger, runner
 from auditor.errors import IncompleteError, InputError
 from tests.fakes.provider import KEY, FakeProvider, Fault, Seeded, always, first, running
 
@@ -57,7 +56,7 @@ def test_refused_service_is_retried_and_each_try_is_kept(tmp_path):
         result = run(fake, tmp_path)
         assert set(result.ratings["status"]) == {"ok"}
         assert len(fake.requests) == 48  # every body was refused once
-    with auditor.study.Ledger(tmp_path / "ledger.sqlite") as ledger:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert ledger.totals()["error_kinds"] == {"transient": 24}
 
 
@@ -171,10 +170,10 @@ def test_half_characters_in_replies_are_stored_and_read(tmp_path):
 
 
 def test_a_reader_that_breaks_takes_no_other_trial_along(tmp_path, monkeypatch):
-    def broken(reply, scale):
+    def broken(plan, trial, reply):
         raise RuntimeError("reader")
 
-    monkeypatch.setattr(runner, "parse_reply", broken)
+    monkeypatch.setattr(auditor.plan.Plan, "read", broken)
     with running(FakeProvider()) as fake:
         result = run(fake, tmp_path)
         assert len(fake.requests) == 24

@@ -67,6 +67,13 @@ def noisy(step: float | None) -> pd.DataFrame:
     return paired(draws[0].tolist(), draws[1].tolist())
 
 
+def assayed(moved: bool) -> pd.DataFrame:
+    """No item moves under the stakes; openly asked for leniency, six items rise by 3, or none does."""
+    frame = shifted([0] * 40, phase="main")
+    lenient = frame[frame["arm"] == C].head(6).assign(arm="instructed_lenient", phase="control")
+    return pd.concat([frame, lenient.assign(score=lenient["score"] + 3 * moved)])
+
+
 @dataclass
 class Twins:
     """A frame with the flag and one without; `verdict` is what the flagged one gets, `else_` the other."""
@@ -92,6 +99,14 @@ TWINS = {
         lambda: truth_known(follows=False), lambda: truth_known(follows=True), "inconclusive", "equivalent"
     ),
     # Over half: 21 of 40, not 20 of 40.
+    # Six of six rise: one-sided p = 1/64.
+    "no_assay": Twins(
+        lambda: assayed(moved=False), lambda: assayed(moved=True), "inconclusive", "equivalent", {"threshold": 12}
+    ),
+    # The control is 10 to 14, median 12, SD 1.43: 15 is 2.1 SD away, 14 is 1.4.
+    "threshold_far": Twins(
+        lambda: shifted([0] * 40, threshold=15), lambda: shifted([0] * 40, threshold=14), "equivalent", "equivalent"
+    ),
     "anchored": Twins(
         lambda: at_the_mark(21), lambda: at_the_mark(20), "inconclusive", "equivalent", {"threshold": 12}
     ),
@@ -135,8 +150,7 @@ def first(frame: pd.DataFrame, twins: Twins) -> Finding:
 
 
 def test_every_flag_has_twins() -> None:
-    assert set(FLAGS) - set(TWINS) <= {"no_assay"}  # which no ratings frame can show yet
-    assert set(TWINS) <= set(FLAGS)
+    assert set(TWINS) == set(FLAGS)
     assert set(BLIND) <= set(FLAGS)
 
 

@@ -229,7 +229,7 @@ def test_other_phases_are_ignored() -> None:
     alone = analyze(main, scale="0:20", threshold=12)
     assert findings.findings == alone.findings
     assert findings.ratings == alone.ratings
-    assert any("36 ratings of other phases" in note for note in findings.notes)
+    assert any("24 ratings of the pilot, or of shadow calls" in note for note in findings.notes)
 
 
 def test_missing_scores_are_dropped_and_counted_never_zero() -> None:

@@ -17,7 +17,7 @@ ITEMS = [Item(f"i{k}", "t", "o") for k in range(40)]
 
 def requests_of(judge, arms=("quick",)):
     plan = make_plan(
-        Design(scale=judge.scale, threshold=12.0, arms=arms), ITEMS, load_texts(), [judge.identity]
+        Design(scale=judge.scale, thresholds=(12.0,), arms=arms), ITEMS, load_texts(), [judge.identity]
     )
     return [plan.request(trial) for trial in plan.trials]
 
@@ -40,7 +40,7 @@ def test_the_dials_do_what_they_say():
     def shift(spec, arm="deletion"):
         judge = SimulatedJudge(spec, SCALE)
         by_item = {}
-        for request in requests_of(judge, ("anchoring",)):
+        for request in requests_of(judge, ("standard",)):
             by_item.setdefault(request.cell.item, {})[request.cell.arm] = judge.expected_score(request)
         return sum(v[arm] - v["decoupled"] for v in by_item.values()) / len(by_item)
 
@@ -76,7 +76,7 @@ def test_all_scales():
         scale = Scale.parse(text)
         judge = SimulatedJudge("honest", scale)
         plan = make_plan(
-            Design(scale=judge.scale, threshold=scale.threshold(None), arms=("quick",)),
+            Design(scale=judge.scale, thresholds=(scale.threshold(None),), arms=("quick",)),
             ITEMS[:5],
             load_texts(),
             [judge.identity],

@@ -149,7 +149,7 @@ def test_figures_hold_text_as_text_with_titles(tmp_path):
 
 def test_a_report_made_again_from_the_ledger_says_the_same(tmp_path):
     first = auditor.audit(
-        "simulated:inflating", "subjective", scale="0:20", limit=30, out=tmp_path, arms="anchoring"
+        "simulated:inflating", "subjective", scale="0:20", limit=30, out=tmp_path, arms="standard"
     )
     kept = (tmp_path / "findings.json").read_text(), (tmp_path / "ratings.csv").read_text()
     second = report_again(tmp_path)
@@ -158,7 +158,13 @@ def test_a_report_made_again_from_the_ledger_says_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"scale": "F,D,C,B,A"}, {"scale": "pass/fail"}, {"scale": "0:1"}, {"scale": "0:1000"}]
+    "settings",
+    [
+        {"scale": "F,D,C,B,A", "threshold": "C"},
+        {"scale": "pass/fail"},
+        {"scale": "0:1", "threshold": 0.6},
+        {"scale": "0:1000", "threshold": 600},
+    ],
 )
 def test_reports_on_other_scales(tmp_path, settings):
     result = auditor.audit(

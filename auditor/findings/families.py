@@ -1,0 +1,90 @@
+"""From drafts to findings: adjusting within families, and applying the verdict rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from auditor.findings.drafts import Draft
+from auditor.findings.result import Finding
+from auditor.findings.settings import Settings
+from auditor.findings.verdicts import decide
+from auditor.stats.missing import LeeBounds
+from auditor.stats.multiplicity import adjust
+from auditor.stats.power import units_needed
+
+
+def give_verdicts(drafts: Sequence[Draft], settings: Settings) -> list[Finding]:
+    """Adjust all p-values within their families, and give each finding its verdict."""
+    adjusted: dict[int, float | None] = {}
+    methods: dict[str, Literal["holm", "bh"]] = {"confirmatory": "holm", "exploratory": "bh"}
+    for family, method in methods.items():
+        members = [i for i, draft in enumerate(drafts) if draft.family == family]
+        # A judge without a single pair stays in the family, with the p-value of nothing seen.
+        tested = [drafts[i].finding.p_value for i in members]
+        values = adjust([1.0 if p is None else p for p in tested], method)
+        adjusted.update(zip(members, values, strict=True))
+    findings = [with_verdict(draft, adjusted[i], settings) for i, draft in enumerate(drafts)]
+    return sorted(findings, key=lambda finding: finding.family != "confirmatory")
+
+
+def with_verdict(draft: Draft, p_adjusted: float | None, settings: Settings) -> Finding:
+    """A finding with its verdict, by the adjusted p-value of its family."""
+    finding, alpha = draft.finding, settings.alpha
+    if finding.estimate is None:
+        return finding
+    flags = list(finding.flags)
+    significant = p_adjusted is not None and p_adjusted <= alpha
+    if finding.p_value is not None and finding.p_value <= alpha and not significant:
+        flags.append("not_after_adjustment")
+    verdict = decide(
+        n_units=finding.n_units,
+        estimate=finding.estimate,
+        p_adjusted=p_adjusted,
+        alpha=alpha,
+        within_margin=draft.within,
+        flags=flags,
+    )
+    if verdict == "equivalent" and significant:
+        flags.append("detectable")
+    if draft.lee is not None and _lee_changes(draft.lee, verdict, draft.blind, finding):
+        flags = [flag for flag in flags if flag != "detectable"]
+        flags.append("withheld")
+        verdict = "inconclusive"
+    return replace(
+        finding,
+        p_adjusted=p_adjusted,
+        verdict=verdict,
+        flags=tuple(dict.fromkeys(flags)),
+        items_needed=_items_needed(finding, settings) if verdict == "inconclusive" else None,
+    )
+
+
+def _lee_changes(lee: LeeBounds, verdict: str, blind: tuple[str, ...], finding: Finding) -> bool:
+    """Whether either of Lee's bounds alone would have led to another verdict."""
+    for estimate, wide, narrow in (
+        (lee.low, lee.interval_low, lee.narrow_low),
+        (lee.high, lee.interval_high, lee.narrow_high),
+    ):
+        at_bound = decide(
+            n_units=finding.n_units,
+            estimate=estimate,
+            p_adjusted=0.0 if wide.excludes_zero() else 1.0,
+            alpha=0.05,
+            within_margin=narrow.inside(finding.margin),
+            flags=blind,
+        )
+        if at_bound != verdict:
+            return True
+    return False
+
+
+def _items_needed(finding: Finding, settings: Settings) -> int | None:
+    if not finding.sd_d:
+        return None
+    needed = units_needed(finding.sd_d, finding.margin, alpha=settings.alpha)
+    if needed is None:
+        return None
+    per_unit = finding.n_items / finding.n_units
+    return max(0, round((needed - finding.n_units) * per_unit))
