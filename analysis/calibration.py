@@ -48,7 +48,7 @@ def simulate(spec: str, items: list[Item], seed: int) -> Simulated:
     """Audit a simulated judge without ledger and report, and compute the truth beside it."""
     judge = SimulatedJudge(spec, SCALE, parse_dials(spec, SCALE, seed))
     design = Design(
-        scale=SCALE, threshold=12.0, arms=("quick",), margin=MARGIN, margin_chosen=True, seed=seed
+        scale=SCALE, thresholds=(12.0,), arms=("quick",), margin=MARGIN, margin_chosen=True, seed=seed
     )
     plan = make_plan(design, items, load_texts(), [judge.identity])
     frame = asyncio.run(_rate(plan, judge))

@@ -11,8 +11,8 @@ from auditor.records import Request, Trial
 
 #: Characters of English prose to a token, and tokens that a chat format adds to a call, where there is no tokenizer.
 _CHARACTERS, _FORMAT_TOKENS = 4.2, 12
-#: Tokens of an answer: a JSON object with a score, and two sentences.
-_BARE_ANSWER, _REASON = 9, 52
+#: Tokens of an answer: a JSON object with a score; two sentences; and two where their length is bounded (as measured).
+_BARE_ANSWER, _REASON, _BOUNDED_REASON = 9, 52, 31
 _SAMPLE = 60
 
 
@@ -26,9 +26,10 @@ class TokenCount:
     output_source: str
 
 
-def answer_tokens(design: Design) -> float:
+def answer_tokens(design: Design, judge: Judge) -> float:
     """Tokens of one answer, without hidden reasoning."""
-    return _BARE_ANSWER if design.rationale == "none" else _BARE_ANSWER + _REASON
+    reason = _BOUNDED_REASON if judge.identity.bounded_text and design.reply == "json" else _REASON
+    return _BARE_ANSWER if design.rationale == "none" else _BARE_ANSWER + reason
 
 
 async def count_tokens(
@@ -58,7 +59,7 @@ async def count_tokens(
         total *= sum(counts) / sum(estimated[i] for i in sample)
     source = "assumed, without hidden reasoning" if written is None else "as in the pilot"
     probes = sum(trial.cell.phase in ("comprehension", "awareness") for trial in trials)
-    each = answer_tokens(plan.design) if written is None else written
+    each = answer_tokens(plan.design, judge) if written is None else written
     output = each * (len(trials) - probes) + _BARE_ANSWER * probes
     return TokenCount(total, output, counts is not None, source)
 
