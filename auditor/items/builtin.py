@@ -14,7 +14,13 @@ def _datasets_root() -> Path:
 
 
 def builtin_names() -> list[str]:
-    """Names of the built-in data sets."""
+    """Names of the built-in data sets.
+
+    Examples
+    --------
+    >>> "checkable" in builtin_names()
+    True
+    """
     return sorted(path.parent.name for path in _datasets_root().glob("*/items.jsonl"))
 
 
@@ -25,6 +31,11 @@ def builtin_folder(name: str) -> Path:
     ------
     InputError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> builtin_folder("checkable").name
+    'checkable'
     """
     if name not in builtin_names():
         raise InputError(

@@ -22,6 +22,12 @@ def draw(items: Sequence[Item], limit: int, seed: int) -> list[Item]:
     ------
     InputError
         If `limit` is below one.
+
+    Examples
+    --------
+    >>> items = [Item(str(k), "2+2?", "4", group="first" if k < 9 else "last") for k in range(10)]
+    >>> [item.group for item in draw(items, 2, 0)]
+    ['first', 'last']
     """
     if limit < 1:
         raise InputError(f"at least one item is needed, not {limit}", where="limit")
@@ -93,9 +99,22 @@ def _strata(items: Sequence[Item], limit: int, field: str) -> list[list[Item]]:
 
 
 def combine(sources: Sequence[tuple[str, Sequence[Item]]]) -> list[Item]:
-    """Join the items of several sources; ids and groups that stand in two get the source's name in front."""
+    """Join the items of several sources; ids and groups that stand in two get the source's name in front.
+
+    Sources of one name, as of two folders that are called alike, are told apart by their place in the list.
+
+    Examples
+    --------
+    >>> [item.id for item in combine([(name, [Item("1", "2+2?", "4")]) for name in ("mine", "yours")])]
+    ['mine/1', 'yours/1']
+    """
     if len(sources) == 1:
         return list(sources[0][1])
+    uses = Counter(name for name, _ in sources)
+    sources = [
+        (f"{name}-{place}" if uses[name] > 1 else name, items)
+        for place, (name, items) in enumerate(sources, start=1)
+    ]
     counts: dict[str, int] = {}
     for _, items in sources:
         for name in {item.id for item in items} | {item.group for item in items if item.group is not None}:

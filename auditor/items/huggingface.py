@@ -79,11 +79,21 @@ def named_table(source: str, columns: Mapping[str, str]) -> Table:
         If the hub could not be reached.
     MissingExtraError
         If the library is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datasets import Dataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Dataset.from_dict({"task": ["2+2?"], "output": ["4"]}).save_to_disk(folder)
+    ...     table = named_table(f"hf:{folder}", {})
+    >>> table.columns["output"]
+    ['4']
     """
     library = _library()
     place, _, split = source.removeprefix(PREFIX).partition("#")
     folder = Path(place).expanduser()
-    if place.startswith((".", "/", "~")) or folder.exists():
+    if place.startswith((".", "/", "~")) or (place and folder.exists()):
         data = _attempt(source, lambda: library.load_from_disk(str(folder)))
         return dataset_table(_split(data, split, source), columns, source)
     return dataset_table(_from_hub(library, HubName.parse(source), source), columns, source)
@@ -176,15 +186,22 @@ def dataset_table(data: Any, columns: Mapping[str, str], where: str) -> Table:
     ------
     InputError
         If `data` holds several splits.
+
+    Examples
+    --------
+    >>> from datasets import Dataset
+    >>> data = Dataset.from_dict({"task": ["2+2?"], "answer": ["4"]})
+    >>> dataset_table(data, {"output": "answer"}, "the sums").columns
+    {'id': [0], 'task': ['2+2?'], 'answer': ['4']}
     """
     if isinstance(data, Mapping):
-        names = list(data)
+        first = next(iter(data), "NAME")
         raise InputError(
-            f"no split is named; the splits are: {', '.join(names)}",
+            f"no split is named; the splits are: {', '.join(data)}",
             where=where,
-            remedy=f"name one: #{names[0]} behind hf:..., or data['{names[0]}'] for an object"
-            if names
-            else None,
+            remedy=f"write {where.partition('#')[0]}#{first}"
+            if where.startswith(PREFIX)
+            else f"pass data['{first}']",
         )
     wanted = {columns.get(field, field) for field in FIELDS}
     cells = _attempt(where, lambda: _cells(data, wanted))
@@ -200,6 +217,6 @@ def _cells(data: Any, wanted: set[str]) -> dict[str, list[Any]]:
         return {name: [row.get(name) for row in rows] for name in names}
     read = data.with_format(None).select_columns([name for name in data.column_names if name in wanted])
     found = read.to_dict()
-    # The others are named in messages, but not read: pictures and sounds would be decoded.
+    # The others are named in messages, but not read: pictures and sounds are large.
     unread = [None] * data.num_rows
     return {name: found.get(name, unread) for name in data.column_names}

@@ -38,8 +38,8 @@ def load_items(
         A folder that holds ``items.jsonl``, ``items.csv`` or ``items.parquet`` is read as that file. In any other,
         each ``NAME.txt`` or ``NAME.md`` is one output, and its path below the folder is its id. Its task stands in
         ``NAME.task.txt``, else in the nearest ``task.txt`` from its folder upward to the one given; a reference
-        likewise, if there is one. The first sub-folder is the peer. Items that share a task file are one group.
-        READMEs, hidden files and linked folders are left out.
+        likewise, if there is one. The first sub-folder is the peer. Items that share a task file are one group,
+        which counts as one where results are tested. READMEs, hidden files and linked folders are left out.
 
         ``hf:OWNER/NAME[@REVISION][:CONFIG][#SPLIT]`` names a data set on the Hugging Face hub, and
         ``hf:FOLDER[#SPLIT]`` one that ``save_to_disk`` wrote. Without a column ``id`` the number of the row is the
