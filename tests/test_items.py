@@ -305,7 +305,12 @@ def test_the_rows_that_were_chosen_are_the_rows_that_are_read():
         ),
         ("id", ["x", "x"], MAPPED, "the id 'x' stands already at the data set, row 0"),
         ("extra", [["x"], ["y"]], {"task": "question", "output": "extra"}, "text was expected, not list"),
-        ("extra", ["x", "y"], {**MAPPED, "id": "key"}, "'key' is missing"),
+        (
+            "extra",
+            ["x", "y"],
+            {**MAPPED, "id": "key"},
+            "'key' is missing; there are: question, answer, label, extra",
+        ),
     ],
 )
 def test_a_fault_of_a_data_set_names_the_row(column, cells, columns, what):
@@ -376,12 +381,13 @@ def test_what_the_library_is_asked_for(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     assert load_items("hf:a/b@v/1:c#test", columns=MAPPED) == ITEMS
     load_items("hf:a/b#test", columns=MAPPED)
-    (args, keywords), (_, plain) = asked
+    load_items("hf:a/b", columns=MAPPED)
+    (args, keywords), (_, plain), (_, without_split) = asked
     assert args == ("a/b", "c")
     assert (keywords["revision"], keywords["split"]) == ("v/1", "test")
     assert Path(keywords["cache_dir"]).name == "v%2F1"
     assert keywords["trust_remote_code"] is False
-    assert keywords["streaming"] is False
+    assert (keywords["streaming"], without_split["streaming"]) == (False, True)
     assert (plain["revision"], plain["cache_dir"]) == (None, None)
 
 

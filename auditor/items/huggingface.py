@@ -215,7 +215,7 @@ def _cells(data: Any, wanted: set[str]) -> dict[str, list[Any]]:
         rows = [dict(row) for row in data]
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
-    read = data.with_format(None).select_columns([name for name in data.column_names if name in wanted])
+    read = data.select_columns([name for name in data.column_names if name in wanted])
     found = read.to_dict()
     # The others are named in messages, but not read: pictures and sounds are large.
     unread = [None] * data.num_rows
