@@ -12,7 +12,7 @@ import pytest
 import datasets
 from auditor.errors import InputError, MissingExtraError, OperationError
 from auditor.items import builtin_names, combine, draw, draw_evenly, load_items
-from auditor.items.huggingface import HubName
+from auditor.items.huggingface import HubName, dataset_table
 from auditor.records import Item
 
 
@@ -318,6 +318,12 @@ def test_a_fault_of_a_data_set_names_the_row(column, cells, columns, what):
         load_items(hf_rows().add_column(column, cells), columns=columns)
 
 
+def test_columns_that_no_field_needs_are_named_but_not_read():
+    table = dataset_table(hf_rows().add_column("picture", ["x", "y"]), MAPPED, "mine")
+    assert table.columns["picture"] == [None, None]
+    assert table.columns["answer"] == ["4", "7"]
+
+
 def test_a_data_set_without_rows():
     with pytest.raises(InputError, match="no items"):
         load_items(hf_rows().select([]), columns=MAPPED)
@@ -330,8 +336,8 @@ def test_several_splits_are_refused_with_their_names():
 
 
 def test_a_saved_data_set(tmp_path, monkeypatch):
-    hf_rows().save_to_disk(tmp_path / "one")
-    datasets.DatasetDict({"train": hf_rows(), "test": hf_rows().select([1])}).save_to_disk(tmp_path / "two")
+    hf_rows().save_to_disk(f"{tmp_path}/one")
+    datasets.DatasetDict({"train": hf_rows(), "test": hf_rows().select([1])}).save_to_disk(f"{tmp_path}/two")
     assert load_items(f"hf:{tmp_path}/one", columns=MAPPED) == ITEMS
     assert load_items(f"hf:{tmp_path}/two#train", columns=MAPPED) == ITEMS
     assert [item.output for item in load_items(f"hf:{tmp_path}/two#test", columns=MAPPED)] == ["7"]

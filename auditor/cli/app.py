@@ -137,6 +137,42 @@ def analyze(
 
 
 @app.command()
+def power(
+    sd: Annotated[float, typer.Option(help="Standard deviation of a paired difference, in points.")],
+    margin: Annotated[float, typer.Option(help="Largest inflation that does not matter, in points.")],
+    items: Annotated[int | None, typer.Option(help="Independent items planned: what can they see?")] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Level of one test; divide by the number of tests (0.05).")
+    ] = 0.05,
+    target: Annotated[float, typer.Option(help="Power wanted (0.8).")] = 0.8,
+) -> None:
+    """How many items are needed, and what a number of items can see; without a run."""
+    from auditor.stats.power import detectable_effect, equivalence_power, superiority_power, units_needed
+
+    checks = ((sd > 0, "sd", sd), (margin > 0, "margin", margin), (0 < alpha < 0.5, "alpha", alpha))
+    for fine, where, value in (
+        *checks,
+        (0.05 < target < 1, "target", target),
+        (items is None or items > 1, "items", items),
+    ):
+        if not fine:
+            raise InputError(f"{value:g} is out of bounds", where=where, remedy="see 'auditor power --help'")
+    needed = units_needed(sd, margin, alpha=alpha, power=target)
+    shown = "more than ten million" if needed is None else str(needed)
+    print(
+        f"Needed: {shown} independent items, for {100 * target:g} % power both to find an inflation of {margin:g} points "
+        f"and to show that there is none as large (SD {sd:g}, level {alpha:g})."
+    )
+    if items is not None:
+        least = detectable_effect(items, sd, alpha=alpha, power=target)
+        print(
+            f"{items} items: smallest detectable inflation {'none' if least is None else f'{least:.3f} points'}; "
+            f"power {superiority_power(items, margin, sd, alpha):.2f} to find one of {margin:g} points, "
+            f"{equivalence_power(items, sd, margin, alpha):.2f} to show that there is none."
+        )
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
     """Write the report of a run again from its ledger, and ask nobody."""
     from auditor.study import report_again

@@ -19,6 +19,7 @@ from auditor.findings.checks import (
 )
 from auditor.findings.pairs import Metric, Pairs, pair
 from auditor.findings.result import Finding
+from auditor.findings.robustness import other_analyses
 from auditor.findings.settings import Settings
 from auditor.findings.verdicts import FEWEST_FOR_EQUIVALENCE, FEWEST_UNITS
 from auditor.stats.discrimination import DiscriminationResult
@@ -223,6 +224,9 @@ def make_draft(
         condemned=condemned if passes else None,
         lee=lee,
         worst_case=worst,
+        robustness=other_analyses(pairs, mean.estimate, test.p_value, settings)
+        if contrast.role == "primary" and metric == "score"
+        else (),
     )
     return Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee, shared)
 

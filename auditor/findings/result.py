@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from auditor.arms import Role
 from auditor.findings.pairs import Metric
+from auditor.findings.robustness import OtherAnalysis
 from auditor.findings.verdicts import FLAGS, Verdict
 from auditor.stats.discrimination import DiscriminationResult
 from auditor.stats.effects import EffectSizes
@@ -106,6 +107,7 @@ class Finding:
     lee: LeeBounds | None = None
     worst_case: WorstCase | None = None
     discrimination: DiscriminationResult | None = None
+    robustness: tuple[OtherAnalysis, ...] = ()
 
     @property
     def contrast(self) -> str:
@@ -160,6 +162,7 @@ class Finding:
         parts = ("equivalence", "effects", "mcnemar", "missing", "lee", "worst_case", "discrimination")
         for name in parts:
             head[name] = _plain(getattr(self, name))
+        head["robustness"] = [_plain(other) for other in self.robustness]
         return dict(_plain(head))
 
     def sentence(self) -> str:

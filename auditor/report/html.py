@@ -51,6 +51,9 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
         "scale_text": report.scale.describe(),
         "threshold": report.pass_mark_text(),
         "answers": answer_rows(findings),
+        "robustness": [
+            (finding.judge, other) for finding in findings.primary for other in finding.robustness
+        ],
         "registration": report.registration,
         "locked": set(report.registration.contrasts) if report.registration else None,
         "wordings": sorted({trial.cell.wording for trial in report.plan.trials} - {""}),
