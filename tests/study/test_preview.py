@@ -111,10 +111,10 @@ def test_a_local_judge_counts_with_its_own_tokenizer(tmp_path):
     if not known_weights()["smollm2-135m"].path.is_file():
         pytest.skip("the weights of smollm2-135m are not there")
     judge = resolve("local:smollm2-135m", Scale.parse("0:10"))
-    made = prepare(judge, "checkable", threshold=6, limit=2)
+    made = prepare(judge, "checkable", threshold=6, limit=2, rationale="none")
     counted = asyncio.run(count_tokens(made.plan, judge, made.plan.trials, None))
     assert counted.counted
-    asked = auditor.audit(judge, "checkable", threshold=6, limit=2, out=tmp_path)
+    asked = auditor.audit(judge, "checkable", threshold=6, limit=2, rationale="none", out=tmp_path)
     used = asked.collected
     assert used.answered == 4
     import sqlite3
