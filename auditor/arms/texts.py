@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -119,8 +120,57 @@ def load_texts(extra: str | Path | None = None) -> Texts:
     unknown = sorted(set(own) - set(_SECTIONS))
     if unknown:
         raise InputError(f"the key '{unknown[0]}' is not known; known: {', '.join(_SECTIONS)}", where=origin)
+    _check_shapes(own, origin)
     merged = {name: {**shipped[name], **own.get(name, {})} for name in ("arms", "sets", "markers")}
     return _texts({**merged, "wordings": own.get("wordings") or shipped["wordings"]}, origin)
+
+
+def _check_shapes(own: Mapping[str, Any], origin: str) -> None:
+    """Refuse sections of another shape than the shipped ones."""
+    for name in ("arms", "sets", "markers"):
+        if not isinstance(own.get(name, {}), Mapping):
+            raise InputError(f"'{name}' must be a table", where=origin, remedy=f"write [{name}.NAME]")
+    wordings = own.get("wordings", [])
+    if not isinstance(wordings, list) or not all(isinstance(entry, Mapping) for entry in wordings):
+        raise InputError("'wordings' must be a list of tables", where=origin, remedy="write [[wordings]]")
+    for language, markers in own.get("markers", {}).items():
+        where = f"{origin}, markers.{language}"
+        if not isinstance(markers, Mapping):
+            raise InputError("the marker words of a language are a table", where=where)
+        for key, value in markers.items():
+            if key in ("negations", "asks"):
+                _check_patterns(value, f"{where}.{key}")
+            elif key in FACTORS:
+                _check_rules(key, value, f"{where}.{key}")
+            else:
+                raise InputError(
+                    f"the key '{key}' is not known; known: negations, asks, {', '.join(FACTORS)}", where=where
+                )
+
+
+def _check_rules(factor: str, values: Any, where: str) -> None:
+    for value, rules in values.items() if isinstance(values, Mapping) else [("", None)]:
+        if value not in FACTORS[factor] or not isinstance(rules, Mapping):
+            raise InputError(
+                f"a table for a value of {factor} was expected ({', '.join(FACTORS[factor])})",
+                where=f"{where}.{value}",
+            )
+        for rule, patterns in rules.items():
+            if rule not in ("required", "forbidden", "only"):
+                raise InputError(
+                    f"'{rule}' is no rule; those are required, forbidden, only", where=f"{where}.{value}"
+                )
+            _check_patterns(patterns, f"{where}.{value}.{rule}")
+
+
+def _check_patterns(patterns: Any, where: str) -> None:
+    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise InputError("a list of regular expressions was expected", where=where)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise InputError(f"'{pattern}' is no regular expression ({error})", where=where) from None
 
 
 @cache
@@ -175,9 +225,14 @@ def _arm(name: str, factors: Any, origin: str) -> Arm:
     return arm
 
 
+def _others(entry: Mapping[str, Any]) -> list[Any]:
+    return [entry[key] for key in ("treatment", "control", "about") if key in entry]
+
+
 def _set(name: str, entry: Any, arms: Mapping[str, Arm], origin: str) -> ArmSet:
     where = f"{origin}, sets.{name}"
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("arms"), list):
+    listed = entry.get("arms") if isinstance(entry, Mapping) else None
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in [*listed, *_others(entry)]):
         raise InputError(
             "a set is a table with a list 'arms'", where=where, remedy='arms = ["decoupled", ...]'
         )
@@ -188,6 +243,8 @@ def _set(name: str, entry: Any, arms: Mapping[str, Arm], origin: str) -> ArmSet:
     for member in made.arms:
         if member not in arms:
             raise InputError(f"there is no arm '{member}'", where=f"{where}.arms")
+    if made.treatment == made.control:
+        raise InputError(f"treatment and control are the same arm, '{made.control}'", where=where)
     for role in ("treatment", "control"):
         if getattr(made, role) not in made.arms:
             raise InputError(

@@ -143,7 +143,5 @@ def prepare_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     arguments.pop("concurrency", None)
     reach = {"base_url": arguments.pop("base_url", None), "timeout": arguments.pop("timeout", None)}
     threads = arguments.pop("threads", None)
-    return {
-        **arguments,
-        "options": JudgeOptions(**reach, **({} if threads is None else {"threads": threads})),
-    }
+    more = {} if threads is None else {"threads": threads}
+    return {**arguments, "options": JudgeOptions(**reach, **more, keyless=True)}

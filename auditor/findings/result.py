@@ -114,13 +114,8 @@ class Finding:
         """Its arms, as they are written in reports."""
         again = " again" if self.role == "noise_floor" else ""
         own = f"{self.treatment}{again} - {self.control}"
-        return own if self.minus is None else f"({own}) - ({self.minus})"
-
-    @property
-    def contrast_at(self) -> str:
-        """The contrast as a plan names it: with its pass mark, where it is one of several."""
-        single = self.role == "exploratory" and self.minus is None and self.at is not None
-        return f"{self.contrast} at {self.at:g}" if single else self.contrast
+        whole = own if self.minus is None else f"({own}) - ({self.minus})"
+        return whole if self.at is None else f"{whole} at {self.at:g}"
 
     @property
     def moved(self) -> bool:

@@ -34,11 +34,14 @@ class JudgeOptions:
         Seconds until a call is given up.
     threads : int
         Of local models.
+    keyless : bool
+        Whether a missing key is no fault, since nothing will be asked.
     """
 
     base_url: str | None = None
     timeout: float | None = None
     threads: int = 2
+    keyless: bool = False
 
 
 def resolve(
@@ -89,11 +92,11 @@ def resolve(
 def _hosted(kind: str, rest: str, options: JudgeOptions) -> Judge:
     model, at, url = rest.partition("@http")
     base_url = f"http{url}" if at else options.base_url
-    timeout = options.timeout or 120.0
+    timeout, needed = options.timeout or 120.0, not options.keyless
     if kind == "openai":
         from auditor.judges.openai_chat import OpenAIJudge
 
-        return OpenAIJudge(model, base_url=base_url, timeout=timeout)
+        return OpenAIJudge(model, base_url=base_url, timeout=timeout, key_needed=needed)
     from auditor.judges.anthropic_messages import AnthropicJudge
 
-    return AnthropicJudge(model, base_url=base_url, timeout=timeout)
+    return AnthropicJudge(model, base_url=base_url, timeout=timeout, key_needed=needed)

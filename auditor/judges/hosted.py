@@ -30,6 +30,8 @@ class HostedJudge(Judge):
         Seconds until a call is given up.
     identity : JudgeIdentity, optional
         Where a judge of another kind uses this one to talk to its server.
+    key_needed : bool
+        Whether a missing key is a fault; not where nothing will be asked.
 
     Raises
     ------
@@ -49,13 +51,14 @@ class HostedJudge(Judge):
         base_url: str | None = None,
         timeout: float = 120.0,
         identity: JudgeIdentity | None = None,
+        key_needed: bool = True,
     ) -> None:
         self.identity = identity or JudgeIdentity(f"{self.kind}:{model}")
         self.model, self.timeout = model, timeout
         self.base_url = self.tidy_url(base_url or os.environ.get(self.url_name) or self.home)
         self.at_home = self.base_url == self.home
         key = os.environ.get(self.key_name)
-        if self.at_home and not key:
+        if self.at_home and not key and key_needed:
             raise InputError(
                 f"the environment variable {self.key_name} is not set",
                 where=f"judge {self.identity.name}",

@@ -168,6 +168,14 @@ def make_plan(design: Design, items: Sequence[Item], texts: Texts, judges: Seque
             where="treatment",
             remedy="name two arms",
         )
+    other = next((arm.name for arm in arms if arm.subject != "ai_peer"), None)
+    if design.peer_name and other is not None:
+        raise InputError(
+            f"a name for the peer would stand in the AI peer's arms and not in '{other}', so that their contrast would "
+            "tell of the name too",
+            where="peer_name",
+            remedy="leave the name out, or the arms about other subjects",
+        )
     wordings = _chosen_wordings(design, texts)
     contrasts = derive_contrasts(arms, Contrast(design.treatment, design.control))
     if len(design.thresholds) > 1:  # single pass marks of a sweep are exploratory
@@ -244,9 +252,11 @@ def _block(
                 for replicate in range(1, design.replicates + 1):
                     yield _trial(plan, judge, item, arm, wording, mark, replicate, "main")
     control = plan.arm(design.control)
-    if design.noise_floor:
-        # At temperature 0 a second copy would be a repeat of the first: there, another wording of it is compared.
-        again = turn[design.wordings_per_item % len(turn)] if design.temperature == 0 else turn[0]
+    # At temperature 0 a second copy would be a repeat of the first: there, another wording of it is compared; where all
+    # are in use already, there is none.
+    others = turn[design.wordings_per_item :] if design.temperature == 0 and not control.plain else turn
+    if design.noise_floor and others:
+        again = others[0]
         mark = _middle(marks) if control.states_threshold else None
         yield _trial(plan, judge, item, control, None if control.plain else again, mark, 1, "aa")
     if position < design.assay_items:

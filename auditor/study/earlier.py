@@ -57,6 +57,7 @@ class Earlier:
             f"{_WORDS[option.step]} (standard error {option.variance_same_cost**0.5:.3f} for {found.spent:.0f} more "
             f"calls, {found.standard_error:.3f} as planned)"
             for option in found.options
+            if option.variance_same_cost < found.variance
         ]
         return (*lines, *(caution.sentence for caution in found.cautions))
 

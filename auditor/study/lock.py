@@ -34,7 +34,7 @@ class Lock:
     content : mapping
         Design, texts, hashes of the items, contrasts, tests, and the rules for pass marks and stopping.
     hash : str
-        SHA-256 over the content.
+        SHA-256 over all the rest.
     locked_at, version : str
         When, and by which version of the program.
     """
@@ -98,7 +98,8 @@ def write_lock(folder: Path, plan: Plan) -> Lock:
             remedy="lock in a new --out folder, before the first run",
         )
     content = json.loads(json.dumps(lock_content(plan)))
-    lock = Lock(content, content_hash(content), utc_now(), version("judge-auditor"))
+    now, here = utc_now(), version("judge-auditor")
+    lock = Lock(content, _hash(content, now, here), now, here)
     body = {
         "format": _FORMAT,
         **{k: v for k, v in asdict(lock).items() if k != "content"},
@@ -125,11 +126,37 @@ def read_lock(folder: Path) -> Lock | None:
         lock = Lock(body["content"], body["hash"], body["locked_at"], body["version"])
     except (json.JSONDecodeError, KeyError, TypeError):
         raise InputError("this is not a locked plan", where=str(path), remedy=remedy) from None
-    if content_hash(lock.content) != lock.hash:
+    if _hash(lock.content, lock.locked_at, lock.version) != lock.hash:
         raise InputError(
             "the file was edited after it was locked: its hash is wrong", where=str(path), remedy=remedy
         )
     return lock
+
+
+def _hash(content: Mapping[str, Any], locked_at: str, locked_by: str) -> str:
+    return content_hash({"content": content, "locked_at": locked_at, "version": locked_by})
+
+
+def require_lock(folder: Path, lock: Lock | None, started: Mapping[str, Any] | None) -> None:
+    """Refuse a folder whose run was started under a lock that is gone, or is another one now.
+
+    Parameters
+    ----------
+    started : mapping or None
+        The lock's hash as the ledger has it from the first run.
+
+    Raises
+    ------
+    OtherPlanError
+        If it does not match.
+    """
+    if started is not None and (lock is None or lock.hash != started["hash"]):
+        what = "is gone" if lock is None else "is another one now"
+        raise OtherPlanError(
+            f"the run was started under a locked plan (hash {started['hash']}), whose file {what}",
+            where=str(folder / NAME),
+            remedy="put the file back as it was written",
+        )
 
 
 def check_lock(folder: Path, plan: Plan) -> Lock | None:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 from auditor.errors import IncompleteError, InputError
 from auditor.scale import Scale
@@ -14,6 +14,8 @@ from auditor.scale import Scale
 #: A pass mark is refused where fewer, or more, of the pilot's scores pass than these shares.
 FEWEST_PASS, MOST_PASS = 0.10, 0.90
 _FEWEST_SCORES = 2
+#: Of a whole pilot at least so many replies must be readable, and half of them.
+_ENOUGH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,7 @@ def resolve_mark(judge: str, scores: Sequence[float], scale: Scale) -> PilotResu
     """
     where = f"threshold 'auto', judge {judge}"
     if len(scores) < _FEWEST_SCORES:
-        raise InputError(
-            f"the pilot has {len(scores)} readable scores, so no pass mark can be found",
-            where=where,
-            remedy="read its replies in the ledger; correct the scale or the judge, or state one with --threshold",
-        )
+        _refuse_few(judge, len(scores), len(scores))
     if len(set(scores)) == 1:
         raise InputError(
             f"the judge gave {scale.render(scores[0])} to all {len(scores)} items of the pilot: it cannot show a shift",
@@ -85,6 +83,14 @@ def resolve_mark(judge: str, scores: Sequence[float], scale: Scale) -> PilotResu
             remedy="state a pass mark with --threshold, or choose items that differ more in quality",
         )
     return PilotResult(mark, tuple(scores))
+
+
+def _refuse_few(judge: str, readable: int, asked: int) -> NoReturn:
+    raise InputError(
+        f"the pilot has {readable} readable scores of {asked}, too few to find a pass mark",
+        where=f"threshold 'auto', judge {judge}",
+        remedy="read its replies in the ledger; correct the scale or the judge, or state a pass mark with --threshold",
+    )
 
 
 def snap(value: float, scale: Scale) -> float:
@@ -134,5 +140,7 @@ def resolve_marks(
                 f"{judge} left {failed or 'all'} questions of the pilot without an answer, so its pass mark is not known "
                 "yet. Run the same command again: it asks only for these; or state a pass mark with --threshold"
             )
+        if len(scores) < max(min(_ENOUGH, len(mine)), len(mine) / 2):
+            _refuse_few(judge, len(scores), len(mine))
         found[judge] = resolve_mark(judge, scores, scale)
     return found

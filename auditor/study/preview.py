@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from auditor.errors import InputError
 from auditor.plan import Plan
 from auditor.records import Phase
 from auditor.stats.designs import Design as Calls
@@ -194,6 +195,9 @@ async def preview(
         If the pilot's folder holds no run.
     """
     plan, provisional = laid_out(prepared.plan)
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise InputError(f"a call takes more than no time, not {seconds:g} s", where="seconds")
+    _check_prices(plan, prices or GivenPrices())
     earlier = read_earlier(pilot, plan.design) if pilot is not None else None
     shown = []
     for identity in plan.judges:
@@ -228,6 +232,16 @@ async def preview(
     )
 
 
+def _check_prices(plan: Plan, prices: GivenPrices) -> None:
+    known = {name for judge in plan.judges for name in (judge.name, judge.model)}
+    for name in prices.by_model:
+        if name not in known:
+            raise InputError(
+                f"no judge of this plan is the model '{name}'; there are: {', '.join(j.model for j in plan.judges)}",
+                where="price",
+            )
+
+
 def laid_out(plan: Plan) -> tuple[Plan, bool]:
     """The plan with all its trials; where pass marks are not known yet, with a provisional one."""
     if plan.marks is not None:
@@ -259,16 +273,12 @@ def _call_seconds(earlier: Earlier | None, judge: str, given: float | None) -> t
 
 def _sights(plan: Plan, units: int, alpha: float, earlier: Earlier | None) -> list[Sight]:
     design, span = plan.design, plan.design.scale.span
+    sides = f"assumed: {100 * ASSUMED_DISCORDANT:.0f} % of the items change sides"
     metrics = [("score", design.margin, ASSUMED_SD * span, f"assumed: {100 * ASSUMED_SD:.0f} % of the range")]
+    if design.scale.two_valued:  # the score is the pass itself
+        metrics = [("score", design.margin, ASSUMED_DISCORDANT**0.5 * span, sides)]
     if not design.scale.two_valued:
-        metrics.append(
-            (
-                "pass_rate",
-                design.pass_margin,
-                ASSUMED_DISCORDANT**0.5,
-                f"assumed: {100 * ASSUMED_DISCORDANT:.0f} % of the items change sides",
-            )
-        )
+        metrics.append(("pass_rate", design.pass_margin, ASSUMED_DISCORDANT**0.5, sides))
     sights = []
     for metric, margin, sd, source in metrics:
         differences = earlier.differences.get(metric) if earlier else None
@@ -291,7 +301,9 @@ def _sights(plan: Plan, units: int, alpha: float, earlier: Earlier | None) -> li
                 sd=sd,
                 sd_source=source,
                 margin=margin,
-                detectable=detectable_effect(n, sd, alpha=alpha),
+                detectable=_possible(
+                    detectable_effect(units, sd, alpha=alpha), span if metric == "score" else 1.0
+                ),
                 needed=needed,
                 reachable=needed is not None and units >= needed,
                 simulated_superiority=power.flips.estimate or 0.0,
@@ -300,6 +312,10 @@ def _sights(plan: Plan, units: int, alpha: float, earlier: Earlier | None) -> li
             )
         )
     return sights
+
+
+def _possible(effect: float | None, largest: float) -> float | None:
+    return effect if effect is not None and effect <= largest else None
 
 
 def _notes(plan: Plan, judges: Sequence[JudgePreview], provisional: bool) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from auditor.arms import Arm, Texts, Wording
+from auditor.arms import Arm, ArmSet, Texts, Wording
 from auditor.collect import Collected, Ledger, Progress, Silence, collect, hold_folder
 from auditor.errors import IncompleteError, InputError
 from auditor.files import write_whole
@@ -25,7 +25,7 @@ from auditor.ratings import COLUMNS, Ratings
 from auditor.records import Item, JudgeIdentity
 from auditor.report import ReportInput, build_report_input, write_report
 from auditor.study.answers import count_answers
-from auditor.study.lock import Lock, check_lock, deviations
+from auditor.study.lock import Lock, check_lock, deviations, require_lock
 from auditor.study.pilot import resolve_marks
 
 
@@ -111,7 +111,10 @@ async def _run(
     concurrency: int,
     watcher: Progress,
 ) -> Audit:
+    require_lock(folder, lock, ledger.event(plan.id, "lock"))
     ledger.add_plan(plan, _command(sys.argv))
+    if lock is not None:
+        ledger.add_event(plan, "lock", {"hash": lock.hash, "locked_at": lock.locked_at})
     write_whole(folder / "plan.json", json.dumps(_readable(plan), indent=2, ensure_ascii=False) + "\n")
     if plan.design.piloted:
         plan = await _with_pilot(plan, judges, ledger, concurrency, watcher)
@@ -292,7 +295,9 @@ def report_again(folder: Path) -> Audit:
         )
     with Ledger(folder / "ledger.sqlite", create=False) as ledger:
         plan = stored_plan(ledger)
-        return _analyse(folder, ledger, plan, None, check_lock(folder, plan))
+        lock = check_lock(folder, plan)
+        require_lock(folder, lock, ledger.event(plan.id, "lock"))
+        return _analyse(folder, ledger, plan, None, lock)
 
 
 def stored_plan(ledger: Ledger) -> Plan:
@@ -305,14 +310,17 @@ def stored_plan(ledger: Ledger) -> Plan:
     """
     plan_id, content = ledger.plan_content()
     try:
+        arms = {entry["name"]: Arm(**entry) for entry in content["arms"]}
+        # A set that was named has all its arms here; what it held at the time is what the plan holds.
+        named = [name for name in content["design"]["arms"] if name not in arms]
         texts = Texts(
-            arms={entry["name"]: Arm(**entry) for entry in content["arms"]},
-            sets={},
+            arms=arms,
+            sets={name: ArmSet(name, tuple(arms)) for name in named},
             wordings=tuple(Wording(**entry) for entry in content["wordings"]),
             markers={},
             hash="",
         )
-        design = Design.from_json({**content["design"], "arms": [entry["name"] for entry in content["arms"]]})
+        design = Design.from_json(content["design"])
     except (TypeError, KeyError):
         raise InputError(
             "the run was planned by an earlier version, whose arms and wordings had another form",

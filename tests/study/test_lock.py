@@ -88,3 +88,25 @@ def test_locking_after_the_first_call_proves_nothing(tmp_path, capsys):
 def test_locking_needs_a_folder(capsys):
     assert run(["plan", "--judge", "simulated:honest", "--items", "checkable", "--lock"]) == 2
     assert "--out" in capsys.readouterr().err
+
+
+def test_a_locked_run_of_a_set_is_reported_again(locked, capsys):
+    assert run([*command("run", locked), "--quiet"]) == 0
+    assert run(["report", str(locked / "run")]) == 0
+    assert "Nothing deviates from it." in (locked / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_lock_that_vanishes_after_the_first_run_is_noticed(locked, capsys):
+    assert run([*command("run", locked), "--quiet"]) == 0
+    (locked / "run" / "plan.lock.json").unlink()
+    for words in ([*command("run", locked), "--quiet"], ["report", str(locked / "run")]):
+        assert run(words) == 2
+        assert "started under a locked plan" in capsys.readouterr().err
+
+
+def test_the_date_of_a_lock_is_under_its_hash(locked, capsys):
+    path = locked / "run" / "plan.lock.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "locked_at": "2001-01-01T00:00:00.000Z"}), encoding="utf-8")
+    assert run([*command("run", locked), "--quiet"]) == 2
+    assert "edited after it was locked" in capsys.readouterr().err

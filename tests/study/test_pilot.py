@@ -31,7 +31,7 @@ def test_snapping(value, snapped):
 @pytest.mark.parametrize(
     ("scores", "what"),
     [
-        ([], "has 0 readable scores"),
+        ([], "has 0 readable scores of 0"),
         ([7.0] * 20, "gave 7 to all 20 items of the pilot"),
         # Median 8; 19 of 20 lie at or above it: 95 % pass. At 9 it would be 6 of 20.
         ([2.0] + [8.0] * 13 + [9.0] * 6, r"95 % of the pilot's scores pass.*at 9 it would be 30 %"),
@@ -117,3 +117,8 @@ def test_auto_works_inside_a_running_loop(tmp_path):
         return auditor.audit("simulated:honest", "checkable", scale="0:20", limit=20, out=tmp_path)
 
     assert asyncio.run(inside()).findings.primary[0].threshold is not None
+
+
+def test_a_pilot_that_is_hardly_read_gives_no_mark(tmp_path):
+    with pytest.raises(InputError, match=r"readable scores of 20, too few to find a pass mark"):
+        auditor.audit("simulated:honest,refusals=0.9", "checkable", scale="0:20", limit=20, out=tmp_path)

@@ -104,6 +104,31 @@ def test_a_pilot_gives_spreads_tokens_and_advice(capsys, tmp_path):
     assert "scale" in capsys.readouterr().err
 
 
+def test_two_scores_are_planned_like_a_pass_rate(capsys):
+    assert run([*BASE[:3], "--scale", "pass/fail", "--format", "json", "--judge", "simulated:honest"]) == 0
+    (score,) = json.loads(capsys.readouterr().out)["power"]
+    assert score["sd"] == pytest.approx(0.1**0.5)  # 10 % of the items change sides
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (("--seconds", "-5"), "seconds"),
+        (("--seconds", "nan"), "seconds"),
+        (("--price", "other=1:2"), "no judge of this plan is the model 'other'"),
+        (("--arms", "quick,program,program_decoupled", "--peer-name", "Bob"), "peer_name"),
+    ],
+)
+def test_wrong_settings_of_a_plan(capsys, more, what):
+    assert run([*BASE, "--judge", "simulated:honest", *more]) == 2
+    assert what in capsys.readouterr().err
+
+
+def test_a_plan_needs_no_key_and_one_item_shows_nothing(capsys):
+    data = shown(capsys, "--judge", "openai:gpt-5.2", "--limit", "1")
+    assert [sight["detectable"] for sight in data["power"]] == [None, None]
+
+
 @pytest.mark.model
 def test_a_local_judge_counts_with_its_own_tokenizer(tmp_path):
     import asyncio
