@@ -14,14 +14,13 @@ from auditor.records import Phase
 from auditor.stats.designs import Design as Calls
 from auditor.stats.power import detectable_effect, units_needed
 from auditor.stats.simulated_power import simulated_power
+from auditor.study.assumed import ASSUMED_DISCORDANT, ASSUMED_SD, family_alpha, independent_units
 from auditor.study.audit import Prepared
 from auditor.study.earlier import Earlier, read_earlier
 from auditor.study.prices import GivenPrices, Price, price_of
 from auditor.study.tokens import TokenCount, count_tokens
 
 _SECONDS = 3.0
-#: Without a pilot: standard deviation of a paired difference as a share of the range, and of items that change sides.
-ASSUMED_SD, ASSUMED_DISCORDANT = 0.10, 0.10
 _RUNS = 1000
 
 
@@ -219,8 +218,7 @@ async def preview(
                 seconds_source=f"{source}, {at_once} at once",
             )
         )
-    units = len({item.group or f"\0{item.id}" for item in plan.items})
-    alpha = plan.design.alpha / (len(plan.judges) * (1 if plan.design.scale.two_valued else 2))
+    units, alpha = independent_units(plan), family_alpha(plan)
     return Preview(
         judges=tuple(shown),
         phases=_phases(plan),

@@ -25,6 +25,7 @@ from auditor.ratings import COLUMNS, Ratings
 from auditor.records import Item, JudgeIdentity
 from auditor.report import ReportInput, build_report_input, write_report
 from auditor.study.answers import count_answers
+from auditor.study.assumed import out_of_reach
 from auditor.study.lock import Lock, check_lock, deviations, require_lock
 from auditor.study.pilot import resolve_marks
 
@@ -116,6 +117,8 @@ async def _run(
     if lock is not None:
         ledger.add_event(plan, "lock", {"hash": lock.hash, "locked_at": lock.locked_at})
     write_whole(folder / "plan.json", json.dumps(_readable(plan), indent=2, ensure_ascii=False) + "\n")
+    if (warning := out_of_reach(plan)) is not None:
+        watcher.say(warning)
     if plan.design.piloted:
         plan = await _with_pilot(plan, judges, ledger, concurrency, watcher)
     collected = await _collected(plan, judges, ledger, concurrency, watcher)
