@@ -60,13 +60,17 @@ def _root(
 def run_command(
     options: dict[str, Any],
     concurrency: Annotated[int | None, typer.Option(help="Calls at once to each judge (8).")] = None,
+    extend: Annotated[
+        list[int] | None,
+        typer.Option(help="Items to add to the inconclusive run in --out; repeat for each further stage."),
+    ] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Ask judges under the arms, and write a report into the run folder."""
-    settings = settings_of(options, concurrency=concurrency)
+    settings = settings_of(options, concurrency=concurrency, extend=extend)
     if gate and settings.get("margin") is None:
         raise InputError(
             "a gate needs a margin of your own choice",

@@ -41,7 +41,11 @@ class RunDisplay:
             self.bar.stop()
 
     def begin(self, total: int, done: int) -> None:
-        """Show the bar, with what was finished before."""
+        """Show the bar, with what was finished before; a run by looks, or one with a pilot, begins more than once."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+        self.fresh = self.lost = 0
         self.total, self.done = total, done
         self.started = self.last_line = time.monotonic()
         if done:

@@ -71,6 +71,17 @@ def _design_options(  # noqa: PLR0917 - each flag is a parameter of the parser
         int | None, typer.Option(help="Items of the questions about the review (5 from 5 arms up, else 0).")
     ] = None,
     peer_name: Annotated[str | None, typer.Option(help="A name for the peer in the framing (none).")] = None,
+    sequential: Annotated[
+        bool | None,
+        typer.Option("--sequential", help="Look while ratings come, and stop a judge that has an answer."),
+    ] = None,
+    boundary: Annotated[
+        str | None,
+        typer.Option(
+            help="Rule of --sequential: obrien-fleming, obrien-fleming-spending, pocock-spending, e-process."
+        ),
+    ] = None,
+    looks: Annotated[int | None, typer.Option(help="Most looks of --sequential (5; e-process 20).")] = None,
     texts: Annotated[str | None, typer.Option(help="TOML file with arms and wordings of your own.")] = None,
     map_: Annotated[
         list[str] | None, typer.Option("--map", help="Our field=your column, e.g. output=answer.")
@@ -112,4 +123,7 @@ def settings_of(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     given = {**options, **more}
     file, pairs = given.pop("file"), given.pop("map_")
     given["map"] = parse_map(pairs) if pairs else None
+    boundary = given.pop("boundary", None)
+    if boundary is not None:
+        given["sequential"] = boundary
     return read_settings(file, given)

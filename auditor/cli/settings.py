@@ -37,8 +37,9 @@ _WHOLE = {
     "pilot_items",
     "assay_items",
     "probe_items",
+    "looks",
 }
-_OTHERS = {"arms", "threshold", "map", "noise_floor", "wordings_per_item"}
+_OTHERS = {"arms", "threshold", "map", "noise_floor", "wordings_per_item", "sequential", "extend"}
 KEYS = sorted({*_LISTS, *_TEXTS, *_NUMBERS, *_WHOLE, *_OTHERS})
 
 
@@ -97,7 +98,16 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         ):
             raise InputError("a pass mark, a list of them, or 'auto' was expected", where=where)
         return value
-    kinds: tuple[type, ...] = (str,) if key in _TEXTS else (int,) if key in _WHOLE else (int, float)
+    if key == "sequential" and isinstance(value, bool):
+        return value
+    if key == "extend":
+        sizes = value if isinstance(value, list) else [value]
+        if not sizes or not all(isinstance(one, int) and not isinstance(one, bool) for one in sizes):
+            raise InputError("a number of items, or one for each stage, was expected", where=where)
+        return sizes
+    kinds: tuple[type, ...] = (
+        (str,) if key in _TEXTS | {"sequential"} else (int,) if key in _WHOLE else (int, float)
+    )
     kinds = {"threshold": (str, int, float), "wordings_per_item": (str, int)}.get(key, kinds)
     if isinstance(value, bool) or not isinstance(value, kinds):
         words = "text" if kinds == (str,) else "a whole number" if kinds == (int,) else "a number"
@@ -140,7 +150,10 @@ def prepare_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     from auditor.judges import JudgeOptions
 
     arguments = audit_arguments(settings)
-    arguments.pop("concurrency", None)
+    for name in ("concurrency", "extend"):
+        arguments.pop(name, None)
+    if arguments.get("sequential") is True:
+        arguments["sequential"] = "obrien-fleming"
     reach = {"base_url": arguments.pop("base_url", None), "timeout": arguments.pop("timeout", None)}
     threads = arguments.pop("threads", None)
     more = {} if threads is None else {"threads": threads}

@@ -100,6 +100,7 @@ async def collect(
     concurrency: int = 8,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
+    trials: Sequence[Trial] | None = None,
 ) -> Collected:
     """Ask all trials of the plan that have no outcome.
 
@@ -115,6 +116,8 @@ async def collect(
     progress : Progress, optional
     stop : asyncio.Event, optional
         Once set, no further trial is asked; calls in flight are awaited and stored.
+    trials : sequence of Trial, optional
+        Ask only these of the plan; all counts are of these then.
 
     Returns
     -------
@@ -129,16 +132,17 @@ async def collect(
     halt = stop or asyncio.Event()
     await _read_unread(plan, ledger)
     done = ledger.finished_trials()
-    open_trials = [trial for trial in plan.trials if trial.id not in done]
-    result = Collected(planned=len(plan.trials), before=len(plan.trials) - len(open_trials))
+    wanted = plan.trials if trials is None else trials
+    open_trials = [trial for trial in wanted if trial.id not in done]
+    result = Collected(planned=len(wanted), before=len(wanted) - len(open_trials))
     watcher.begin(result.planned, result.before)
     by_judge: dict[str, list[Trial]] = {}
     for trial in open_trials:
         by_judge.setdefault(trial.judge, []).append(trial)
     try:
         async with asyncio.TaskGroup() as group:
-            for name, trials in by_judge.items():
-                line = _Line(plan, judges[name], trials, ledger, watcher, halt, result)
+            for name, own in by_judge.items():
+                line = _Line(plan, judges[name], own, ledger, watcher, halt, result)
                 group.create_task(line.run(concurrency))
     except* StorageError as errors:
         raise _first(errors) from None

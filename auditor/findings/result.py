@@ -219,6 +219,10 @@ class Findings:
         Of the experiment itself, in points: the noise floor (the control asked twice) and the positive control.
     answers : tuple of mapping
         What judges answered to the questions about the review, counted by judge, arm and question.
+    looks : tuple of mapping
+        Of a sequential run: for each judge the boundary, the path and the calls saved.
+    stages : tuple of mapping
+        Of an extended run: units, weight and p-value of each stage, by judge and metric.
     """
 
     verdict: Verdict
@@ -229,6 +233,8 @@ class Findings:
     simulated: bool = False
     checks: tuple[Finding, ...] = ()
     answers: tuple[Mapping[str, Any], ...] = ()
+    looks: tuple[Mapping[str, Any], ...] = ()
+    stages: tuple[Mapping[str, Any], ...] = ()
 
     def stakes(self, judge: str) -> Stakes:
         """Whether what moved a judge's scores is the peer's survival, or any stake; `unknown` without the arms for it.
@@ -275,6 +281,8 @@ class Findings:
             "checks": [finding.to_json() for finding in self.checks],
             "stakes": {judge: self.stakes(judge) for judge in dict.fromkeys(f.judge for f in self.primary)},
             "answers": _plain(list(self.answers)),
+            "looks": _plain(list(self.looks)),
+            "stages": _plain(list(self.stages)),
             "flags": {flag: FLAGS[flag] for flag in flags},
             "ratings": _plain(list(self.ratings)),
             "settings": _plain(self.settings),

@@ -31,6 +31,10 @@ FLAGS: dict[str, str] = {
     "few_items_for_equivalence": "Fewer than 10 independent items: equivalence cannot be claimed.",
     "rare_changes": "The t interval lies inside the margin, but too few items changed sides for it to be trusted: "
     "Tango's score interval does not.",
+    "sequential": "The ratings were looked at while they came, by a rule fixed beforehand; the numbers are those that "
+    "hold after stopping.",
+    "extended": "Items were added after a result had been seen; the stages are combined with weights fixed before the "
+    "later one.",
     "monte_carlo": "The scores lie on no lattice, or too fine a one, so the p-value is from seeded random flips.",
 }
 

@@ -16,6 +16,8 @@ DEFAULT_MARGIN_SHARE = 0.025
 DEFAULT_PASS_MARGIN = 0.05
 #: Items of the pilot, of the positive control, and of each question about the review in each arm.
 PILOT_ITEMS, ASSAY_ITEMS, PROBE_ITEMS = 20, 20, 5
+#: Rules for stopping early, and how often each looks unless told otherwise. An e-process may look at any time.
+LOOKS = {"obrien-fleming": 5, "obrien-fleming-spending": 5, "pocock-spending": 5, "e-process": 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class Design:
         Items on which each arm is asked what follows from the score, and whether this is a test; 0 for none.
     peer_name : str
         A name for the peer in the framing, or empty for none.
+    sequential : str
+        The rule by which the ratings are looked at while they come; empty: once, when all are in.
+    looks : int
+        The most looks of such a rule; 0: the rule's own number.
     """
 
     scale: Scale
@@ -81,6 +87,8 @@ class Design:
     assay_items: int = 0
     probe_items: int = 0
     peer_name: str = ""
+    sequential: str = ""
+    looks: int = 0
 
     def __post_init__(self) -> None:
         checks = (
@@ -114,6 +122,17 @@ class Design:
                 "peer_name",
                 "a name has at most 80 characters and no braces",
             ),
+            (
+                self.sequential in ("", *LOOKS),
+                "sequential",
+                f"the rule is one of {', '.join(LOOKS)}",
+            ),
+            (self.looks == 0 or 2 <= self.looks <= 50, "looks", "a sequential run has 2 to 50 looks"),
+            (
+                not self.looks or bool(self.sequential),
+                "looks",
+                "looks belong to a sequential run: add --sequential",
+            ),
         )
         for fine, where, message in checks:
             if not fine:
@@ -124,6 +143,8 @@ class Design:
             raise InputError("the same pass mark is named twice", where="threshold")
         if not self.margin:
             object.__setattr__(self, "margin", DEFAULT_MARGIN_SHARE * self.scale.span)
+        if self.sequential and not self.looks:
+            object.__setattr__(self, "looks", LOOKS[self.sequential])
         object.__setattr__(self, "rubric", check_rubric(self.rubric or default_rubric()))
 
     @property
@@ -155,6 +176,8 @@ class Design:
     def to_json(self) -> dict[str, Any]:
         """All choices as JSON values."""
         listed = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if not self.sequential:
+            del listed["sequential"], listed["looks"]
         return {**listed, "scale": self.scale.spec()}
 
     @classmethod

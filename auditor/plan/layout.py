@@ -219,8 +219,7 @@ def _trials(plan: Plan) -> Iterator[Trial]:
     design = plan.design
     if design.piloted:
         yield from _pilot(plan)
-    order = list(plan.items)
-    random.Random(f"auditor-order-{design.seed}").shuffle(order)
+    order = entry_order(plan)
     cycle = list(plan.wordings)
     random.Random(f"auditor-wordings-{design.seed}").shuffle(cycle)
     probes: list[Trial] = []
@@ -238,6 +237,35 @@ def _trials(plan: Plan) -> Iterator[Trial]:
             for judge in plan.judges:
                 probes += _probes(plan, judge, item, turn[0])
     yield from probes
+
+
+def entry_order(plan: Plan) -> list[Item]:
+    """Items in the random order in which they are asked; in a sequential run those of one group together.
+
+    A look falls on complete independent units, so there a group enters as a whole.
+    """
+    rng = random.Random(f"auditor-order-{plan.design.seed}")
+    if not plan.design.sequential:
+        order = list(plan.items)
+        rng.shuffle(order)
+        return order
+    units: dict[str, list[Item]] = {}
+    for item in plan.items:
+        units.setdefault(unit_of(item), []).append(item)
+    names = list(units)
+    rng.shuffle(names)
+    return [item for name in names for item in units[name]]
+
+
+def unit_of(item: Item) -> str:
+    """The independent unit of an item: its group, or the item itself.
+
+    Examples
+    --------
+    >>> unit_of(Item("7", "2+2?", "4")), unit_of(Item("8", "2+2?", "5", group="sums"))
+    ('item:7', 'group:sums')
+    """
+    return f"group:{item.group}" if item.group else f"item:{item.id}"
 
 
 def _block(

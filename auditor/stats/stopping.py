@@ -20,6 +20,8 @@ from auditor.stats.spending import crossing, obrien_fleming_error, spend, spendi
 Ordering = Literal["stage-wise", "repeated"]
 
 _SMALLEST_P = 1e-15
+#: A look's level is at least this many times the smallest p-value that its units can give.
+_FINEST = 1000
 
 
 def repeated_p_value(design: SequentialDesign, look: int, statistic: float) -> float:
@@ -101,7 +103,8 @@ def after_stopping(design: SequentialDesign, k: int, differences: ArrayLike) -> 
     and Turnbull 2000, sections 8.4 and 8.5): above an outcome lie earlier crossings of the upper boundary, and larger Z
     at the same look. p is twice the smaller tail without an effect; the interval holds the effects at which neither tail
     is below alpha / 2; the estimate is the effect at which both are one half (median-unbiased). Otherwise (a stop for
-    equivalence, or looking was broken off) no such order exists: mean, repeated interval and repeated p are given.
+    equivalence, looking was broken off, or an earlier look had too few units to reject at its level) no such order
+    exists: mean, repeated interval and repeated p are given.
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ def after_stopping(design: SequentialDesign, k: int, differences: ArrayLike) -> 
     ('inflated', 2.0, True)
     """
     seen = look(design, k, differences)
-    ordered = seen.significant or k == design.looks
+    ordered = (seen.significant or k == design.looks) and _could_reject(design, k)
     mean = mean_interval(np.asarray(differences, dtype=np.float64), 1 - design.alpha)
     repeated_p = repeated_p_value(design, k, seen.statistic)
     estimate: float | None = mean.estimate
@@ -174,6 +177,18 @@ def after_stopping(design: SequentialDesign, k: int, differences: ArrayLike) -> 
         repeated_interval=seen.interval,
         repeated_p_value=repeated_p,
         equivalence_interval=seen.equivalence_interval,
+    )
+
+
+def _could_reject(design: SequentialDesign, k: int) -> bool:
+    """Whether every earlier look could have crossed its boundary about as often as a normal Z would have.
+
+    A sign-flip test of n units knows no p below 2^(1 - n). Where that is not well below a look's level, going on after
+    that look says little of the effect, and an ordering that takes it for a sign of a small one is wrong.
+    """
+    return all(
+        _FINEST * 2.0 ** (1 - n) <= nominal or nominal == 0.0
+        for n, nominal in zip(design.units[: k - 1], design.nominal[: k - 1], strict=True)
     )
 
 

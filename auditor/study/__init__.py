@@ -2,7 +2,8 @@
 
 from auditor.study.audit import Prepared, audit, audit_async, gather_items, prepare
 from auditor.study.lock import write_lock
-from auditor.study.run import Audit, ratings_frame, report_again, run_plan, stored_plan
+from auditor.study.results import Audit, ratings_frame, report_again, stored_plan
+from auditor.study.run import run_plan
 
 __all__ = [
     "Audit",

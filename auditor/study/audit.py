@@ -7,13 +7,14 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from auditor.arms import load_texts
-from auditor.collect import Progress, Silence
+from auditor.collect import Ledger, Progress, Silence
 from auditor.errors import InputError
 from auditor.items import combine, load_items
 from auditor.judges import Judge, JudgeOptions, resolve
@@ -21,7 +22,9 @@ from auditor.plan import Design, Plan, make_plan
 from auditor.plan.design import ASSAY_ITEMS, PILOT_ITEMS, PROBE_ITEMS
 from auditor.records import Item
 from auditor.scale import Scale
-from auditor.study.run import Audit, run_plan
+from auditor.study.extension import check_extension, earlier_items, run_stages
+from auditor.study.results import Audit, report_again, with_stored_marks
+from auditor.study.run import run_plan
 
 #: With more arms than this, the noise floor and the assay are part of the plan unless they are declined.
 _SMALL_CHOICE = 4
@@ -98,6 +101,9 @@ async def audit_async(
     assay_items: int | None = None,
     probe_items: int | None = None,
     peer_name: str = "",
+    sequential: bool | str = False,
+    looks: int = 0,
+    extend: int | Sequence[int] = (),
     texts: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
@@ -160,6 +166,13 @@ async def audit_async(
         all but small choices of arms.
     peer_name : str
         A name for the peer in the framing.
+    sequential : bool or str
+        Look at the ratings while they come, and stop a judge when it has an answer: by O'Brien and Fleming's boundaries
+        (``True``), or by ``obrien-fleming-spending``, ``pocock-spending`` or ``e-process``.
+    looks : int
+        The most looks; 0: five, or twenty for the e-process.
+    extend : int or sequence of int
+        Items to add to the finished, inconclusive run in `out`: one number for each further stage.
     texts : path, optional
         A TOML file with arms and wordings of your own.
     columns : mapping, optional
@@ -189,9 +202,11 @@ async def audit_async(
     StorageError, FolderBusyError
         If the run folder cannot be used.
     """
+    sizes = (extend,) if isinstance(extend, int) else tuple(extend)
+    begun = earlier_items(out) if sizes else None
     prepared = prepare(
         judge,
-        items,
+        items if begun is None else begun,
         scale=scale,
         threshold=threshold,
         arms=arms,
@@ -215,20 +230,33 @@ async def audit_async(
         assay_items=assay_items,
         probe_items=probe_items,
         peer_name=peer_name,
+        sequential="obrien-fleming" if sequential is True else sequential or "",
+        looks=looks,
         texts=texts,
-        columns=columns,
-        limit=limit,
-        stratify=stratify,
+        columns=columns if begun is None else None,
+        limit=limit if begun is None else None,
+        stratify=stratify if begun is None else None,
         out=out,
         options=JudgeOptions(base_url=base_url, timeout=timeout, threads=threads),
     )
-    return await run_plan(
-        prepared.plan,
-        prepared.judges,
+    run = partial(run_plan, judges=prepared.judges, concurrency=concurrency, progress=progress or Silence())
+    check_extension(sizes, prepared.plan)
+    result = await run(prepared.plan, folder=prepared.folder)
+    if not sizes:
+        return result
+    with Ledger(prepared.folder / "ledger.sqlite") as ledger:
+        first = with_stored_marks(prepared.plan, ledger)
+    await run_stages(
+        first,
         prepared.folder,
-        concurrency=concurrency,
-        progress=progress or Silence(),
+        sizes,
+        gather_items(items, columns=columns, seed=seed),
+        load_texts(texts),
+        stratify,
+        lambda plan, where: run(plan, folder=where),
+        lambda: report_again(prepared.folder).verdict,
     )
+    return report_again(prepared.folder)
 
 
 @dataclass(frozen=True)

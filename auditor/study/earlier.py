@@ -19,7 +19,7 @@ from auditor.plan import Design
 from auditor.stats.allocation import allocation
 from auditor.stats.components import VarianceComponents, variance_components
 from auditor.stats.designs import Design as Calls
-from auditor.study.run import ratings_frame, stored_plan
+from auditor.study.results import ratings_frame, stored_plan
 
 _WORDS = {
     "items": "more items",

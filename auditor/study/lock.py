@@ -57,7 +57,7 @@ def lock_content(plan: Plan) -> dict[str, Any]:
     return {
         "design": design.to_json(),
         "threshold_rule": design.threshold_rule(),
-        "stopping_rule": "fixed: every planned trial is asked, and the analysis is made once all are answered",
+        "stopping_rule": _stopping_rule(plan),
         "tests": {
             "confirmatory": "sign-flip, two-sided, of paired differences by item (or group); score and pass rate; Holm",
             "equivalence": f"two one-sided t tests at {design.alpha:g} within the margins",
@@ -76,6 +76,16 @@ def lock_content(plan: Plan) -> dict[str, Any]:
         "items": {item.id: content_hash(item.to_json()) for item in plan.items},
         "judges": {judge.name: dict(judge.parameters) for judge in plan.judges},
     }
+
+
+def _stopping_rule(plan: Plan) -> str:
+    design = plan.design
+    if not design.sequential:
+        return "fixed: every planned trial is asked, and the analysis is made once all are answered"
+    return (
+        f"{design.sequential}, at most {design.looks} equally spaced looks on complete units in seeded random order; a "
+        "judge stops when a confirmatory finding crosses its boundary or all are equivalent within their margins"
+    )
 
 
 def write_lock(folder: Path, plan: Plan) -> Lock:
