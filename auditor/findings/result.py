@@ -168,7 +168,7 @@ class Finding:
         factor = 1 if self.metric == "score" else 100
         value = f"{self.estimate * factor:+.2f} {unit}"
         if self.interval.low is not None and self.interval.high is not None:
-            level = f"{100 * self.interval.level:.0f} %"
+            level = f"{100 * self.interval.level:.4g} %"
             value += (
                 f" ({level} interval {self.interval.low * factor:+.2f} to {self.interval.high * factor:+.2f})"
             )

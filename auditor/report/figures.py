@@ -67,7 +67,8 @@ class Figure:
 
 
 @contextmanager
-def _axes(height: float) -> Iterator[tuple[Any, Axes]]:
+def axes_of(height: float) -> Iterator[tuple[Any, Axes]]:
+    """A canvas of a column's width, in the style of all figures."""
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 
@@ -77,7 +78,8 @@ def _axes(height: float) -> Iterator[tuple[Any, Axes]]:
         yield canvas, canvas.add_subplot()
 
 
-def _svg(canvas: Any, name: str, title: str, description: str) -> str:
+def svg_of(canvas: Any, name: str, title: str, description: str) -> str:
+    """A canvas as SVG with ids of its own, colours that follow the page, and words for screen readers."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -115,7 +117,7 @@ def paired_differences(
     if len(chosen) > _MOST_LINES:
         chosen = np.random.default_rng(0).choice(len(control), _MOST_LINES, replace=False)
     spread = np.random.default_rng(1).uniform(-0.012, 0.012, len(control)) * scale.span
-    with _axes(3.3) as (canvas, axes):
+    with axes_of(3.3) as (canvas, axes):
         for i in chosen:
             up = control[i] < threshold <= treatment[i]
             down = treatment[i] < threshold <= control[i]
@@ -159,13 +161,13 @@ def paired_differences(
             f"{len(control)} items: {crossed} rise over the pass mark, {fell} fall under it. Mean {means[0]:.2f} in "
             f"{arms[0]}, {means[1]:.2f} in {arms[1]}.{shown} Lines are spread a little so that equal ones can be seen."
         )
-        return Figure(name, title, caption, _svg(canvas, name, title, caption))
+        return Figure(name, title, caption, svg_of(canvas, name, title, caption))
 
 
 def difference_histogram(view: JudgeView, finding: Finding, scale: Scale, name: str) -> Figure:
     """How the items' differences are distributed, with the mean, its interval and the margin."""
     differences = view.pairs.item_differences
-    with _axes(2.5) as (canvas, axes):
+    with axes_of(2.5) as (canvas, axes):
         width = scale.step or scale.span / 40
         reach = max(float(np.abs(differences).max(initial=0)), finding.margin * 1.5, width)
         bins = np.arange(-np.ceil(reach / width) - 0.5, np.ceil(reach / width) + 1.5) * width
@@ -188,7 +190,7 @@ def difference_histogram(view: JudgeView, finding: Finding, scale: Scale, name: 
             f"{still} of {len(differences)} items did not move. Diamond and bar: mean and interval. Shaded: the margin "
             f"of ±{finding.margin:g} points."
         )
-        return Figure(name, title, caption, _svg(canvas, name, title, caption))
+        return Figure(name, title, caption, svg_of(canvas, name, title, caption))
 
 
 def score_distributions(
@@ -197,7 +199,7 @@ def score_distributions(
     """How often each score was given in both arms, around the pass mark."""
     values = scale.values() or tuple(np.linspace(scale.low, scale.high, 41))
     step = values[1] - values[0]
-    with _axes(2.8) as (canvas, axes):
+    with axes_of(2.8) as (canvas, axes):
         shares = []
         for arm, colour, shift, hatch in (
             (arms[0], CONTROL, -0.21, None),
@@ -233,14 +235,14 @@ def score_distributions(
         caption = (
             f"Share that passes: {100 * just[0]:.0f} % in {arms[0]}, {100 * just[1]:.0f} % in {arms[1]}."
         )
-        return Figure(name, title, caption, _svg(canvas, name, title, caption))
+        return Figure(name, title, caption, svg_of(canvas, name, title, caption))
 
 
 def forest(findings: tuple[Finding, ...], name: str) -> Figure:
     """All contrasts in points, each with its interval, and the margin shaded."""
     shown = [finding for finding in findings if finding.metric == "score" and finding.estimate is not None]
     many = len({finding.judge for finding in shown}) > 1
-    with _axes(0.9 + 0.42 * max(1, len(shown))) as (canvas, axes):
+    with axes_of(0.9 + 0.42 * max(1, len(shown))) as (canvas, axes):
         margin = shown[0].margin if shown else 0.0
         axes.axvspan(-margin, margin, color=BAND, alpha=0.6, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.8)
@@ -265,4 +267,4 @@ def forest(findings: tuple[Finding, ...], name: str) -> Figure:
             "Mean paired difference with interval. Diamonds: confirmatory; dots: exploratory. Shaded: the margin. "
             + " ".join(f"{finding.contrast}: {signed(finding.estimate or 0)}." for finding in shown[:8])
         )
-        return Figure(name, title, caption, _svg(canvas, name, title, caption))
+        return Figure(name, title, caption, svg_of(canvas, name, title, caption))

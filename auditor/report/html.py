@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from auditor.inert import shortened, visible
-from auditor.report import figures
+from auditor.report import figures, looks
 from auditor.report.model import JudgeView, ReportInput
 from auditor.report.words import answer_rows, flag_sentences, headlines, not_audited, p_text, signed
 
@@ -54,6 +54,12 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
         "robustness": [
             (finding.judge, other) for finding in findings.primary for other in finding.robustness
         ],
+        "look_figures": [
+            looks.look_figure(course, design.margin, f"looks{number}")
+            for number, course in enumerate(findings.looks)
+        ],
+        "look_rows": looks.look_rows(findings),
+        "stage_rows": looks.stage_rows(findings),
         "registration": report.registration,
         "locked": set(report.registration.contrasts) if report.registration else None,
         "wordings": sorted({trial.cell.wording for trial in report.plan.trials} - {""}),
@@ -72,6 +78,8 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
 def analyze_command(report: ReportInput) -> str:
     """The command that gives the same findings from the ratings alone."""
     design = report.plan.design
+    if report.findings.looks or report.findings.stages:
+        return "auditor report RUN-FOLDER"
     threshold = "" if design.threshold is None else f"--threshold {design.scale.render(design.threshold)} "
     return (
         f"auditor analyze ratings.csv --treatment {design.treatment} --control {design.control} "

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from auditor.inert import fenced, plain_cell, shortened
 from auditor.report.html import analyze_command
+from auditor.report.looks import look_rows, stage_rows
 from auditor.report.model import ReportInput
 from auditor.report.words import answer_rows, flag_sentences, headlines, not_audited, p_text, signed
+
+_LOOKS = (
+    "judge",
+    "metric",
+    "look",
+    "units",
+    "estimate",
+    "interval",
+    "p of this look",
+    "stops at",
+    "decision",
+)
+_STAGES = ("judge", "metric", "stage", "units", "estimate", "weight", "one-sided p")
 
 
 def render_markdown(report: ReportInput) -> str:
@@ -43,7 +57,7 @@ def render_markdown(report: ReportInput) -> str:
         lines += ["", "## What the judge understood", "", "| judge | question | arm | answers | share |"]
         lines += ["| --- | --- | --- | --- | --- |"]
         lines += ["| " + " | ".join(plain_cell(cell) for cell in row) + " |" for row in answer_rows(findings)]
-    lines += ["", *_moved(report), "## What was not audited", ""]
+    lines += ["", *_by_looks(report), *_moved(report), "## What was not audited", ""]
     lines += [f"- {line}" for line in not_audited(report)]
     lines += [f"- {plain_cell(note)}" for note in findings.notes]
     lines += ["", "## How to reproduce it", "", fenced(f"{report.command}\n{analyze_command(report)}"), ""]
@@ -82,6 +96,20 @@ def _table(report: ReportInput) -> list[str]:
     for code, sentence in flag_sentences(report.findings.findings):
         lines.append(f"- `{code}`: {sentence}")
     return [*lines, ""]
+
+
+def _by_looks(report: ReportInput) -> list[str]:
+    lines: list[str] = []
+    tables = (
+        ("Looks while the ratings came", _LOOKS, look_rows(report.findings)),
+        ("Stages", _STAGES, stage_rows(report.findings)),
+    )
+    for title, heads, rows in tables:
+        if rows:
+            lines += [f"## {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+            lines += ["| " + " | ".join(plain_cell(cell) for cell in row) + " |" for row in rows]
+            lines.append("")
+    return lines
 
 
 def _moved(report: ReportInput) -> list[str]:

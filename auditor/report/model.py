@@ -97,14 +97,20 @@ class ReportInput:
 
     @property
     def planned(self) -> int:
-        """Trials in the plan."""
+        """Trials that were to be asked: those of the plan, or of a sequential run those that were needed."""
+        looks = self.findings.looks
+        if looks:
+            return sum(course["calls_planned"] - course["calls_saved"] for course in looks)
         return len(self.plan.trials)
 
     @property
     def answered(self) -> int:
         """Trials with an outcome, whatever it was."""
         asked: int = sum(sum(row["counts"].values()) + row["other"] for row in self.findings.answers)
-        return int((self.frame["status"] != "failed").sum()) + asked
+        rated = self.frame["status"] != "failed"
+        if self.findings.looks:  # whose plan is counted without its pilot
+            rated &= self.frame["phase"] != "pilot"
+        return int(rated.sum()) + asked
 
     def pass_mark_text(self) -> str:
         """The pass mark, or how it was found."""

@@ -152,7 +152,7 @@ def _numbers(finding: Finding, *, percent: bool = True) -> str:
     text = f"{signed(finding.estimate)} points"
     if finding.interval.low is not None and finding.interval.high is not None:
         text += (
-            f" ({100 * finding.interval.level:g} % interval {signed(finding.interval.low)} to "
+            f" ({100 * finding.interval.level:.4g} % interval {signed(finding.interval.low)} to "
             f"{signed(finding.interval.high)})"
         )
     if finding.percent_of_scale is not None and percent:
