@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-_DRAWS = 2_000
+from auditor.stats.weighted_ranks import areas_of, correlations_of, resampled
+
+_DRAWS, _FEWEST_DRAWS = 2_000, 200
+_MOST_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ def discrimination(
 
     Notes
     -----
-    Percentile bootstrap (Efron 1979) with 2,000 draws; draws that miss a class count at chance.
+    Percentile bootstrap (Efron 1979) with 2,000 draws, fewer (down to 200) above 2,000 items, where the bound hardly
+    moves with them; draws that miss a class count at chance.
     """
     values = np.asarray(scores, dtype=np.float64)
     known = np.asarray(truth, dtype=np.float64)
@@ -97,21 +101,16 @@ def discrimination(
         return None
     chance = 0.5 if measure == "auroc" else 0.0
 
-    def statistic(index: NDArray[Any]) -> float:
-        if measure == "auroc":
-            area = auroc(values[index], known[index] > 0.5)
-            return chance if area is None else area
-        return _spearman(values[index], known[index])
-
     _, codes = np.unique(np.asarray(units).astype(str), return_inverse=True)
-    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
-    rng = np.random.default_rng(seed)
-    draws = [
-        statistic(np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))]))
-        for _ in range(_DRAWS)
-    ]
-    estimate = statistic(np.arange(values.size))
-    return DiscriminationResult(measure, estimate, chance, float(np.quantile(draws, 0.05)), int(values.size))
+    right = known > 0.5
+    one_arm = values[None, :]
+    statistic = areas_of(one_arm, right) if measure == "auroc" else correlations_of(one_arm, known)
+    n_draws = int(np.clip(_MOST_CELLS // values.size, _FEWEST_DRAWS, _DRAWS))
+    draws = resampled(statistic, codes.astype(np.int64), int(codes.max()) + 1, n_draws, seed)[:, 0]
+    area = auroc(values, right) if measure == "auroc" else _spearman(values, known)
+    estimate = chance if area is None else area
+    low = float(np.quantile(np.where(np.isnan(draws), chance, draws), 0.05))
+    return DiscriminationResult(measure, estimate, chance, low, int(values.size))
 
 
 def _spearman(values: NDArray[np.float64], known: NDArray[np.float64]) -> float:

@@ -98,6 +98,8 @@ def detectable_effect(n: int, sd: float, *, alpha: float = 0.05, power: float = 
     """
     if n < 2 or sd <= 0:
         return None
+    if power <= alpha:
+        return 0.0  # no effect at all is found that often
     upper = 50.0 * sd
     if superiority_power(n, upper, sd, alpha) < power:
         return None

@@ -88,15 +88,21 @@ def correlations_of(scores: Floats, quality: Floats) -> Statistic:
 
 def resampled_changes(statistic: Statistic, codes: Integers, n_units: int, draws: int, seed: int) -> Floats:
     """Changes in draws of units with replacement; draws in which the measure does not exist are left out."""
+    both = resampled(statistic, codes, n_units, draws, seed)
+    changes = both[:, 0] - both[:, 1]
+    usable: Floats = changes[~np.isnan(changes)]
+    return usable
+
+
+def resampled(statistic: Statistic, codes: Integers, n_units: int, draws: int, seed: int) -> Floats:
+    """The measure of each arm, a column each, in draws of units with replacement; NaN where it does not exist."""
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK_CELLS // codes.size)
-    changes = []
+    found = []
     for start in range(0, draws, rows):
         here = min(rows, draws - start)
         drawn = rng.integers(0, n_units, size=(here, n_units)) + n_units * np.arange(here)[:, None]
         times = np.bincount(drawn.ravel(), minlength=here * n_units).reshape(here, n_units)
-        both = statistic(times[:, codes].astype(np.float64))
-        changes.append(both[:, 0] - both[:, 1])
-    joined = np.concatenate(changes)
-    usable: Floats = joined[~np.isnan(joined)]
-    return usable
+        found.append(statistic(times[:, codes].astype(np.float64)))
+    joined: Floats = np.concatenate(found)
+    return joined
