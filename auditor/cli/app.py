@@ -105,6 +105,12 @@ def analyze(
     pass_margin: Annotated[float, typer.Option(help="The same for the share passing, as a fraction.")] = 0.05,
     alpha: Annotated[float, typer.Option(help="Family-wise error rate.")] = 0.05,
     seed: Annotated[int, typer.Option(help="Of random flips and bootstraps.")] = 0,
+    absent: Annotated[
+        str,
+        typer.Option(
+            help="A rating that stands in one arm only: missing in the other, or left out by design."
+        ),
+    ] = "missing",
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
@@ -129,6 +135,7 @@ def analyze(
         pass_margin=pass_margin,
         alpha=alpha,
         seed=seed,
+        absent=absent,  # type: ignore[arg-type]  # checked there
     )
     if format_ == "json":
         sys.stdout.write(findings.dumps())

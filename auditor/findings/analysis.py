@@ -10,6 +10,7 @@ import pandas as pd
 
 from auditor.arms import PRIMARY, Contrast
 from auditor.errors import InputError
+from auditor.findings.absent import Absent
 from auditor.findings.assay import did_not_move, run_checks
 from auditor.findings.drafts import Rows, contrast_findings
 from auditor.findings.families import give_verdicts
@@ -33,6 +34,7 @@ def analyze(
     seed: int = 0,
     contrasts: Sequence[Contrast] | None = None,
     simulated: bool = False,
+    absent: Absent = "missing",
 ) -> Findings:
     """Estimate how far ratings rise from `control` to `treatment`, for every judge.
 
@@ -57,6 +59,9 @@ def analyze(
         Of Monte Carlo flips and bootstraps.
     contrasts : sequence of Contrast, optional
         All contrasts to look at; default the primary one alone.
+    absent : {'missing', 'design'}
+        What a cell of item, wording and pass mark is that stands in one arm only: a rating lost in the other, or one
+        that was never asked for there on purpose.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def analyze(
     parsed = Scale.parse(scale)
     table = load_ratings(ratings, parsed)
     frame = table.frame
-    settings = make_settings(frame, parsed, threshold, margin, pass_margin, alpha, seed)
+    settings = make_settings(frame, parsed, threshold, margin, pass_margin, alpha, seed, absent)
     wanted = tuple(contrasts) if contrasts is not None else (Contrast(treatment, control),)
     _require_arms(frame, wanted)
     rows = Rows(frame)

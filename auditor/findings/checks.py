@@ -7,10 +7,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from auditor.findings.pairs import Metric
+from auditor.findings.pairs import Metric, pair
 from auditor.findings.settings import Settings
 from auditor.stats.discrimination import DiscriminationResult, discrimination
-from auditor.stats.missing import LeeBounds, MissingTest, WorstCase, lee_bounds, manski_bounds, missing_test
+from auditor.stats.missing import LeeBounds, MissingTest, WorstCase, lee_bounds, missing_test
+from auditor.stats.tipping import TippingPoint, tipping_point
+
+#: Above this many cells no tipping point is sought.
+_MOST_TIPPED = 20_000
 
 
 def unit_labels(rows: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -72,15 +76,8 @@ def mark_far(control: pd.DataFrame, settings: Settings) -> bool:
     return distance > 2 * float(scores.std(ddof=1)) and distance > 0
 
 
-def shared_rows(treatment: pd.DataFrame, control: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of the items that stand in both arms."""
-    both = set(treatment["item"]) & set(control["item"])
-    return treatment[treatment["item"].isin(both)], control[control["item"].isin(both)]
-
-
-def compare_missing(treatment: pd.DataFrame, control: pd.DataFrame, settings: Settings) -> MissingTest | None:
-    """The missing shares of both arms, by unit."""
-    first, second = shared_rows(treatment, control)
+def compare_missing(first: pd.DataFrame, second: pd.DataFrame, settings: Settings) -> MissingTest | None:
+    """The missing shares of both arms, by unit; the arms' rows are those of `completed`."""
     if first.empty:
         return None
     shares = []
@@ -109,11 +106,8 @@ def metric_values(
     return np.where(np.isnan(scores) | np.isnan(marks), np.nan, passed)
 
 
-def lee(
-    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
-) -> LeeBounds | None:
-    """Lee's bounds on the arms' ratings of the shared items."""
-    first, second = shared_rows(treatment, control)
+def lee(first: pd.DataFrame, second: pd.DataFrame, metric: Metric, settings: Settings) -> LeeBounds | None:
+    """Lee's bounds on the arms' marginal ratings; the arms' rows are those of `completed`."""
     return lee_bounds(
         metric_values(first, metric, settings),
         metric_values(second, metric, settings),
@@ -124,23 +118,71 @@ def lee(
     )
 
 
-def worst_case(
-    treatment: pd.DataFrame, control: pd.DataFrame, metric: Metric, settings: Settings
-) -> WorstCase:
-    """Manski's bounds: missing replicates at one end of the scale, then at the other."""
-    first, second = shared_rows(treatment, control)
-    low, high = (settings.scale.low, settings.scale.high) if metric == "score" else (0.0, 1.0)
+def worst_case(first: pd.DataFrame, second: pd.DataFrame, metric: Metric, settings: Settings) -> WorstCase:
+    """Manski's bounds: all that is missing at opposite ends of the scale in the two arms, D recomputed.
+
+    The arms' rows are those of `completed`, so that a cell without any rating in an arm counts too.
+    """
     ends = []
-    for fill_treatment, fill_control in ((low, high), (high, low)):
-        means = []
-        for rows, fill in ((first, fill_treatment), (second, fill_control)):
-            values = np.nan_to_num(metric_values(rows, metric, settings), nan=fill)
-            means.append(pd.Series(values).groupby(rows["item"].to_numpy()).mean())
-        units = pd.Series(unit_labels(first), index=first["item"].to_numpy())
-        labels = units[~units.index.duplicated()].reindex(means[0].index).to_numpy()
-        bound = manski_bounds(means[0].to_numpy(), means[1].to_numpy(), low, high, units=labels)
-        ends.append(bound.low)
+    for fills in (
+        (settings.scale.low, settings.scale.high),
+        (settings.scale.high, settings.scale.low),
+    ):
+        filled = [
+            rows.assign(score=rows["score"].where(rows["status"] == "ok", fill), status="ok")
+            for rows, fill in zip((first, second), fills, strict=True)
+        ]
+        pairs = pair(filled[0], filled[1], metric, settings.scale, settings.threshold)
+        ends.append(float(pairs.differences.mean()))
     return WorstCase(ends[0], ends[1])
+
+
+def tipping(
+    first: pd.DataFrame, second: pd.DataFrame, metric: Metric, settings: Settings, margin: float | None
+) -> TippingPoint | None:
+    """How different the missing ratings would have to be for the verdict to change; None where cells differ in size.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Treatment and control, as `completed` gives them.
+    margin : float or None
+        Ask about equivalence within it; None: about the difference.
+    """
+    tables = []
+    for rows in (first, second):
+        table = rows[["item", "wording", "threshold", "status"]].assign(
+            unit=unit_labels(rows), value=metric_values(rows, metric, settings)
+        )
+        tables.append(table)
+    keys = ["item", "wording", "threshold"]
+    sizes = [table.groupby(keys, dropna=False, sort=True).size() for table in tables]
+    asked = [table[table["status"] != "absent"].groupby(keys, dropna=False).size() for table in tables]
+    numbers = {int(n) for each in asked for n in each.unique()}
+    if len(numbers) != 1 or not 0 < len(sizes[0]) <= _MOST_TIPPED:
+        return None
+    (replicates,) = numbers
+    matrices = []
+    for table in tables:
+        ordered = table.sort_values(keys, kind="stable")
+        cell = ordered.groupby(keys, dropna=False, sort=True).ngroup().to_numpy()
+        place = ordered.groupby(keys, dropna=False, sort=True).cumcount().to_numpy()
+        matrix = np.full((len(sizes[0]), replicates), np.nan)
+        matrix[cell, place] = ordered["value"].to_numpy()
+        matrices.append(matrix)
+    units = tables[0].sort_values(keys, kind="stable").drop_duplicates(keys)["unit"].to_numpy()
+    low, high = (settings.scale.low, settings.scale.high) if metric == "score" else (0.0, 1.0)
+    return tipping_point(
+        matrices[0],
+        matrices[1],
+        low,
+        high,
+        units,
+        margin=margin,
+        alpha=settings.alpha,
+        resolution=(high - low) / 100,
+        seed=settings.seed,
+    )
 
 
 def control_constant(control: pd.DataFrame, metric: Metric, settings: Settings) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from auditor.arms import Contrast
+from auditor.findings.absent import completed, why_dropped
 from auditor.findings.checks import (
     blindness,
     compare_missing,
@@ -15,6 +17,7 @@ from auditor.findings.checks import (
     control_discrimination,
     lee,
     mark_far,
+    tipping,
     worst_case,
 )
 from auditor.findings.pairs import Metric, Pairs, pair
@@ -111,29 +114,39 @@ def contrast_findings(
     metrics: list[Metric] = ["score"]
     if has_mark and not settings.scale.two_valued:
         metrics.append("pass_rate")
-    missing = compare_missing(treatment, control, settings)
+    full = completed(treatment, control, settings.absent)
+    cells = full[1] if len(full[1]) else control
+    missing = compare_missing(*full, settings)
     sees = rows.discrimination(judge, contrast.control, only, settings)
     context = Context(
         judge=judge,
         contrast=contrast,
         settings=settings,
         mark=settings.threshold if settings.threshold is not None and len(marks) <= 1 else None,
-        control=control,
+        control=cells,
         sees=sees,
         missing=missing,
         shared=len(set(treatment["item"]) & set(control["item"])),
-        blind=(*blindness(control, settings, sees), *(("no_assay",) if still else ())),
+        blind=(*blindness(cells, settings, sees), *(("no_assay",) if still else ())),
         unproved=bool((treatment["item_hash"] == "").any() or (control["item_hash"] == "").any()),
-        far=mark_far(control, settings),
+        far=mark_far(cells, settings),
     )
     drafts = []
     for metric in metrics:
         pairs = pair(treatment, control, metric, settings.scale, settings.threshold, minus=_two(second))
         bounds = worst = None
         if missing is not None and (missing.control or missing.treatment) and second is None:
-            worst = worst_case(treatment, control, metric, settings)
-            bounds = lee(treatment, control, metric, settings) if missing.differs else None
-        drafts.append(make_draft(context, metric, pairs, bounds, worst))
+            worst = worst_case(*full, metric, settings)
+            bounds = lee(*full, metric, settings) if missing.differs else None
+        draft = make_draft(context, metric, pairs, bounds, worst)
+        more: dict[str, Any] = {}
+        if pairs.n_dropped and second is None:
+            more["dropped"] = why_dropped(treatment, control, set(pairs.items))
+        if worst is not None and contrast.role == "primary" and draft.finding.estimate is not None:
+            more["tipping"] = tipping(
+                *full, metric, settings, settings.margin_of(metric) if draft.within else None
+            )
+        drafts.append(replace(draft, finding=replace(draft.finding, **more)))
     return drafts
 
 

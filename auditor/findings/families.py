@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -9,7 +11,7 @@ from typing import Literal
 from auditor.findings.drafts import Draft
 from auditor.findings.result import Finding
 from auditor.findings.settings import Settings
-from auditor.findings.verdicts import decide
+from auditor.findings.verdicts import BLIND, decide
 from auditor.stats.missing import LeeBounds
 from auditor.stats.multiplicity import adjust
 from auditor.stats.power import units_needed
@@ -25,12 +27,17 @@ def give_verdicts(drafts: Sequence[Draft], settings: Settings) -> list[Finding]:
         tested = [drafts[i].finding.p_value for i in members]
         values = adjust([1.0 if p is None else p for p in tested], method)
         adjusted.update(zip(members, values, strict=True))
-    findings = [with_verdict(draft, adjusted[i], settings) for i, draft in enumerate(drafts)]
+    sizes = Counter(draft.family for draft in drafts)
+    findings = [
+        # Benjamini and Hochberg's procedure has no level of its own for one test.
+        with_verdict(d, adjusted[i], settings, sizes[d.family] if d.family == "confirmatory" else 1)
+        for i, d in enumerate(drafts)
+    ]
     return sorted(findings, key=lambda finding: finding.family != "confirmatory")
 
 
-def with_verdict(draft: Draft, p_adjusted: float | None, settings: Settings) -> Finding:
-    """A finding with its verdict, by the adjusted p-value of its family."""
+def with_verdict(draft: Draft, p_adjusted: float | None, settings: Settings, tests: int = 1) -> Finding:
+    """A finding with its verdict, by the adjusted p-value of its family of so many `tests`."""
     finding, alpha = draft.finding, settings.alpha
     if finding.estimate is None:
         return finding
@@ -57,7 +64,7 @@ def with_verdict(draft: Draft, p_adjusted: float | None, settings: Settings) -> 
         p_adjusted=p_adjusted,
         verdict=verdict,
         flags=tuple(dict.fromkeys(flags)),
-        items_needed=_items_needed(finding, settings) if verdict == "inconclusive" else None,
+        items_needed=_items_needed(finding, settings, tests) if verdict == "inconclusive" else None,
     )
 
 
@@ -80,11 +87,18 @@ def _lee_changes(lee: LeeBounds, verdict: str, blind: tuple[str, ...], finding: 
     return False
 
 
-def _items_needed(finding: Finding, settings: Settings) -> int | None:
-    if not finding.sd_d:
+def _items_needed(finding: Finding, settings: Settings, tests: int) -> int | None:
+    """Further items: units for 80 % power of both questions at this SD, less those that are there.
+
+    The difference is tested at alpha over the number of tests in its family, equivalence at alpha. None where more
+    items of the same kind would not help: the judge was blind or its ratings are missing, or there are as many as
+    the formula asks for already and the truth seems to lie between zero and the margin.
+    """
+    if not finding.sd_d or {"withheld", *BLIND} & set(finding.flags):
         return None
-    needed = units_needed(finding.sd_d, finding.margin, alpha=settings.alpha)
-    if needed is None:
+    alphas = {"alpha": settings.alpha, "test_alpha": settings.alpha / max(1, tests)}
+    needed = units_needed(finding.sd_d, finding.margin, **alphas)
+    if needed is None or needed <= finding.n_units:
         return None
     per_unit = finding.n_items / finding.n_units
-    return max(0, round((needed - finding.n_units) * per_unit))
+    return max(1, math.ceil((needed - finding.n_units) * per_unit))

@@ -7,7 +7,8 @@ D_item the unweighted mean of its cells; D_unit the mean of the items of one gro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -120,11 +121,9 @@ def pair(
         If a pair's items were not identical, by their hashes.
     """
     sides = [treatment, control, *(minus or ())]
-    rows = pd.concat([frame.assign(side=number) for number, frame in enumerate(sides)], ignore_index=True)
     if across_wordings:
-        rows["wording"] = ""
-    rows = _broadcast(rows, "wording", "")
-    rows = _broadcast(rows, "threshold", math.nan)
+        sides = [frame.assign(wording="") for frame in sides]
+    rows = same_cells(sides)
     _refuse_unequal_items(rows)
     asked = rows["item"].nunique()
     rated = rows[rows["status"] == "ok"]
@@ -144,7 +143,30 @@ def pair(
         other = _side(grouped, number).drop(columns="unit")
         whole_cells = whole_cells.merge(other, on=keys, how="inner", suffixes=("", f"_{number}"))
     lone = len(grouped) - len(sides) * len(whole_cells)
-    return _assemble(whole_cells, len(sides), factor if lattice is not None else None, asked, lone)
+    paired = _assemble(whole_cells, len(sides), factor if lattice is not None else None, asked, lone)
+    if len(cells) and cells["row"].duplicated().any():
+        used = cells.merge(whole_cells[keys], on=keys)
+        paired = replace(paired, n_ratings=int(used["row"].nunique()))
+    return paired
+
+
+def same_cells(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several arms under a common set of wordings and pass marks.
+
+    Parameters
+    ----------
+    sides : sequence of DataFrame
+        Rows of each arm. Arms without a wording (or pass mark) at all stand beside each of the other arms'.
+
+    Returns
+    -------
+    DataFrame
+        With the arm's number in ``side`` and, in ``row``, which rating it is: one that stands in several cells is still
+        one rating.
+    """
+    rows = pd.concat([frame.assign(side=number) for number, frame in enumerate(sides)], ignore_index=True)
+    rows["row"] = np.arange(len(rows))
+    return _broadcast(_broadcast(rows, "wording", ""), "threshold", math.nan)
 
 
 def _side(grouped: pd.DataFrame, number: int) -> pd.DataFrame:

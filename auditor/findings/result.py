@@ -18,6 +18,7 @@ from auditor.stats.effects import EffectSizes
 from auditor.stats.intervals import EquivalenceResult, Interval
 from auditor.stats.mcnemar import McNemarResult
 from auditor.stats.missing import LeeBounds, MissingTest, WorstCase
+from auditor.stats.tipping import TippingPoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,10 @@ class Finding:
         Codes, explained in `auditor.findings.verdicts.FLAGS`.
     items_needed : int or None
         Further items for a verdict, where it is inconclusive and a number can be given.
+    dropped : mapping
+        Items without a pair, by the reason.
+    tipping : TippingPoint or None
+        How different the missing ratings would have to be to change the answer; only of the primary contrast.
     """
 
     judge: str
@@ -108,6 +113,8 @@ class Finding:
     worst_case: WorstCase | None = None
     discrimination: DiscriminationResult | None = None
     robustness: tuple[OtherAnalysis, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    tipping: TippingPoint | None = None
 
     @property
     def contrast(self) -> str:
@@ -124,7 +131,7 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """All values as JSON, without NaN."""
-        head = {
+        head: dict[str, Any] = {
             "judge": self.judge,
             "contrast": {"treatment": self.treatment, "control": self.control},
             "metric": self.metric,
@@ -157,6 +164,8 @@ class Finding:
         parts = ("equivalence", "effects", "mcnemar", "missing", "lee", "worst_case", "discrimination")
         for name in parts:
             head[name] = _plain(getattr(self, name))
+        head["dropped"] = dict(self.dropped)
+        head["tipping"] = None if self.tipping is None else tipping_json(self.tipping)
         head["robustness"] = [_plain(other) for other in self.robustness]
         return dict(_plain(head))
 
@@ -179,6 +188,12 @@ class Finding:
             "inconclusive": "could not be shown to rate higher, lower or the same",
         }[self.verdict]
         return f"{self.judge} {meaning} in {self.treatment} compared with {self.control}: {value}."
+
+
+def tipping_json(found: TippingPoint) -> dict[str, Any]:
+    """A tipping point without what the finding has already."""
+    sides = {name: _plain(getattr(found, name)) for name in ("treatment", "control")}
+    return {"verdict": found.verdict, **sides, "resolution": found.resolution, "cautions": list(found.codes)}
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from auditor.errors import InputError
+from auditor.findings.absent import Absent
 from auditor.findings.pairs import Metric
 from auditor.scale import Scale
 
@@ -25,6 +26,7 @@ class Settings:
     alpha: float
     seed: int
     filter_threshold: bool = False
+    absent: Absent = "missing"
     marks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def for_judge(self, judge: str) -> Settings:
@@ -45,6 +47,7 @@ def make_settings(
     pass_margin: float,
     alpha: float,
     seed: int,
+    absent: Absent = "missing",
 ) -> Settings:
     """Check the settings of an analysis against the ratings.
 
@@ -65,6 +68,8 @@ def make_settings(
         raise InputError(
             f"the pass margin is a fraction between 0 and 1, not {pass_margin:g}", where="pass_margin"
         )
+    if absent not in ("missing", "design"):
+        raise InputError(f"it is 'missing' or 'design', not {absent!r}", where="absent")
     if not 0 < alpha < 0.5:
         raise InputError(f"alpha lies between 0 and 0.5, not {alpha:g}", where="alpha")
     main = frame[(frame["phase"] == "main") & frame["threshold"].notna()]
@@ -95,6 +100,7 @@ def make_settings(
         pass_margin=pass_margin,
         alpha=alpha,
         seed=seed,
+        absent=absent,
         filter_threshold=threshold is not None and bool(present),
         marks=marks,
     )
@@ -111,4 +117,5 @@ def settings_json(settings: Settings) -> dict[str, Any]:
         "pass_margin": settings.pass_margin,
         "alpha": settings.alpha,
         "seed": settings.seed,
+        "absent": settings.absent,
     }

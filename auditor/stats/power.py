@@ -48,7 +48,9 @@ def superiority_power(n: int, effect: float, sd: float, alpha: float = 0.05) -> 
     return near + far if abs(noncentrality) < critical + 20 else 1.0
 
 
-def units_needed(sd: float, margin: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def units_needed(
+    sd: float, margin: float, *, alpha: float = 0.05, power: float = 0.8, test_alpha: float | None = None
+) -> int | None:
     """Units for both questions: equivalence at a true zero, and a difference as large as the margin.
 
     Parameters
@@ -57,6 +59,10 @@ def units_needed(sd: float, margin: float, *, alpha: float = 0.05, power: float 
         Standard deviation of the differences.
     margin : float
         In the same units.
+    alpha, power : float
+        Level of each one-sided equivalence test, and power wanted for both questions.
+    test_alpha : float, optional
+        Level of the two-sided test, where it is one of several; default `alpha`.
 
     Returns
     -------
@@ -71,10 +77,12 @@ def units_needed(sd: float, margin: float, *, alpha: float = 0.05, power: float 
     if sd < 0 or margin <= 0:
         raise ValueError("sd is not below zero and margin lies above zero")
 
+    level = alpha if test_alpha is None else test_alpha
+
     def enough(n: int) -> bool:
         return (
             equivalence_power(n, sd, margin, alpha) >= power
-            and superiority_power(n, margin, sd, alpha) >= power
+            and superiority_power(n, margin, sd, level) >= power
         )
 
     low, high = 10, 10

@@ -152,13 +152,21 @@ def _findings(plan: Plan, frame: pd.DataFrame, *, primary: bool = False) -> Find
             if c.family == "confirmatory" or (not primary and set(c.arms) <= present)
         ],
         simulated=any(judge.simulated for judge in plan.judges),
+        absent="design",  # what was asked and lost has a row with its status
     )
 
 
 def _settings(plan: Plan, frame: pd.DataFrame) -> Settings:
     design = plan.design
     return make_settings(
-        frame, design.scale, design.threshold, design.margin, design.pass_margin, design.alpha, design.seed
+        frame,
+        design.scale,
+        design.threshold,
+        design.margin,
+        design.pass_margin,
+        design.alpha,
+        design.seed,
+        "design",
     )
 
 

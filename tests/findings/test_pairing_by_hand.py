@@ -258,7 +258,11 @@ def test_missing_scores_are_dropped_and_counted_never_zero() -> None:
         1,
     )
     assert counts["judge", T]["missing"] == pytest.approx(3 / 6)
-    # By item, over those in both arms (a, b, c, f): treatment 1/2, 0, 1, 0; control 1/2, 1, 0, 0.
+    assert found.dropped == {"only_in_treatment": 1, "no_score_in_treatment": 1, "no_score_in_control": 1}
+    # By item (a, b, c, d, f): treatment 1/2, 0, 1, 1, 0; control 1/2, 1, 0, 1 (no row), 0.
+    assert (found.missing.treatment, found.missing.control, found.missing.n) == (1 / 2, 1 / 2, 5)
+    # By design: d was asked in the treatment alone.
+    found = one(analyze(table("item arm replicate score status", rows), scale="0:20", absent="design"))
     assert (found.missing.treatment, found.missing.control, found.missing.n) == (3 / 8, 3 / 8, 4)
 
 
