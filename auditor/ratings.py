@@ -1,7 +1,7 @@
 """The ratings table: the contract between collecting, analysing and everybody else's data.
 
 Columns: ``judge, item, arm, wording, replicate, threshold, score, status`` and optional ``group, gold, correct,
-placement, item_hash, expected_score, phase``. Only ``item, arm, score`` are required.
+placement, item_hash, expected_score, phase, mentions_stakes``. Only ``item, arm, score`` are required.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import pandas as pd
 
 from auditor.errors import InputError
 from auditor.files import Table, read_table, require_columns
+from auditor.rationales import mentions
 from auditor.scale import Scale
 
 REQUIRED = ("item", "arm", "score")
 COLUMNS = (
     "judge", "item", "arm", "wording", "replicate", "threshold", "score", "status",
     "group", "gold", "correct", "placement", "item_hash", "expected_score", "phase",
+    "mentions_stakes",
 )  # fmt: skip
 STATUSES = ("ok", "refused", "unparseable", "failed")
 PHASES = ("main", "pilot", "aa", "control", "shadow")
@@ -106,6 +108,7 @@ def _check(table: Table, scale: Scale) -> Ratings:
         "item_hash": _texts(table, "item_hash"),
         "expected_score": _numbers(table, "expected_score"),
         "phase": _words(table, "phase", PHASES, "main"),
+        "mentions_stakes": _mentions(table),
     }
     data["status"] = _statuses(table, data["score"])
     frame = pd.DataFrame(data)
@@ -134,6 +137,14 @@ def _check(table: Table, scale: Scale) -> Ratings:
     for name in ("group", "gold", "correct"):
         _one_per_item(frame, name, table)
     return Ratings(frame[list(COLUMNS)], tuple(notes))
+
+
+def _mentions(table: Table) -> Any:
+    """Whether each reason mentions the stakes: as the table says, or from its column ``rationale``."""
+    if "mentions_stakes" in table.columns or "rationale" not in table.columns:
+        return _truths(table, "mentions_stakes")
+    texts = _texts(table, "rationale")
+    return [float(mentions(text).stakes) if text.strip() else math.nan for text in texts]
 
 
 def _fault(table: Table, row: int, name: str, message: str, remedy: str | None = None) -> InputError:
@@ -244,13 +255,13 @@ def _scores(table: Table, scale: Scale) -> np.ndarray[Any, np.dtype[np.float64]]
     return _numbers(table, "score", on_scale(scale), scale)
 
 
-def _truths(table: Table) -> np.ndarray[Any, np.dtype[np.float64]]:
-    cells = table.columns.get("correct")
+def _truths(table: Table, name: str = "correct") -> np.ndarray[Any, np.dtype[np.float64]]:
+    cells = table.columns.get(name)
     truths = np.full(len(table), np.nan)
     for row, cell in enumerate(cells or ()):
         word = "" if cell is None else str(cell).strip().casefold()
         if word and word not in _TRUTH:
-            raise _fault(table, row, "correct", f"true or false was expected, not '{cell}'")
+            raise _fault(table, row, name, f"true or false was expected, not '{cell}'")
         if word:
             truths[row] = _TRUTH[word]
     return truths

@@ -93,7 +93,7 @@ def run_command(
 
 
 @app.command()
-def analyze(
+def analyze(  # noqa: PLR0917 - each flag is a parameter of the parser
     ratings: Annotated[Path, typer.Argument(help="Ratings as CSV, JSONL or Parquet, or a run folder.")],
     scale: Annotated[str, typer.Option(help="low:high[:step], F,D,C,B,A, or pass/fail.")],
     treatment: Annotated[str, typer.Option(help="Treatment arm.")] = "deletion",
@@ -111,6 +111,19 @@ def analyze(
             help="A rating that stands in one arm only: missing in the other, or left out by design."
         ),
     ] = "missing",
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(help="A further contrast, TREATMENT:CONTROL; exploratory. Repeat for more."),
+    ] = None,
+    set_: Annotated[
+        str | None, typer.Option("--set", help="All contrasts of a set, e.g. standard, whose arms are there.")
+    ] = None,
+    score: Annotated[str, typer.Option(help="sampled or expected (column expected_score).")] = "sampled",
+    family: Annotated[str, typer.Option(help="default (Holm, Benjamini-Hochberg) or max-t.")] = "default",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(help="Further analyses: flip-interval, bca, mixed, ordinal. Repeat for more."),
+    ] = None,
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 1 if inflated or deflated, 3 if inconclusive.")
@@ -123,6 +136,7 @@ def analyze(
         raise InputError(
             "a gate needs a margin of your own choice", where="margin", remedy="e.g. --margin 0.5"
         )
+    from auditor.cli.contrasts import named_contrasts
     from auditor.findings import analyze as analyse
 
     findings = analyse(
@@ -136,6 +150,10 @@ def analyze(
         alpha=alpha,
         seed=seed,
         absent=absent,  # type: ignore[arg-type]  # checked there
+        score=score,  # type: ignore[arg-type]  # checked there
+        family=family,  # type: ignore[arg-type]  # checked there
+        models=models or (),
+        contrasts=named_contrasts(ratings, scale, treatment, control, contrast or [], set_),
     )
     if format_ == "json":
         sys.stdout.write(findings.dumps())

@@ -19,7 +19,8 @@ from rich.progress import (
 
 from auditor.findings import Finding, Findings
 from auditor.inert import visible
-from auditor.report.words import flag_sentences, p_text, signed
+from auditor.report.further import further_rows
+from auditor.report.words import dropped_lines, flag_sentences, p_text, signed
 
 _LINE_EVERY_S = 10.0
 
@@ -92,6 +93,13 @@ def print_findings(findings: Findings, *, stderr: bool = False) -> None:
         console.print(escape(visible(finding.sentence())), highlight=False)
     for finding in findings.findings:
         console.print(escape(visible(_line(finding))), highlight=False)
+    for one in further_rows(findings):
+        console.print(
+            escape(visible(f"  {one[0]}: {one[1]}: {one[2]} ({one[3]}), p {one[4]}")), highlight=False
+        )
+    for finding in findings.primary:
+        for line in dropped_lines(finding):
+            console.print(f"- {escape(visible(line))}", highlight=False)
     for flag, sentence in flag_sentences(findings.findings):
         console.print(f"- {flag}: {sentence}", highlight=False)
     for note in findings.notes:

@@ -288,18 +288,24 @@ class Ledger:
         trials, outcomes, attempts = schema.trials, schema.outcomes, schema.attempts
         asked = sa.select(attempts.c.trial_id, sa.func.max(attempts.c.item_hash).label("sent"))
         asked_trials = asked.group_by(attempts.c.trial_id).subquery()
-        read = attempts.alias("read")
+        read, expected = attempts.alias("read"), outcomes.alias("expected")
         query = (
             sa.select(
                 *(column for column in trials.c if column.name != "item_hash"),
                 sa.func.coalesce(read.c.item_hash, asked_trials.c.sent).label("item_hash"),
                 outcomes.c.value,
                 outcomes.c.status,
+                outcomes.c.rationale,
+                expected.c.value.label("expected_score"),
             )
             .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
             .join(asked_trials, asked_trials.c.trial_id == trials.c.id)
             .outerjoin(outcomes, sa.and_(outcomes.c.trial_id == trials.c.id, outcomes.c.metric == "score"))
             .outerjoin(read, read.c.id == outcomes.c.attempt_id)
+            .outerjoin(
+                expected,
+                sa.and_(expected.c.trial_id == trials.c.id, expected.c.metric == "expected_score"),
+            )
             .where(trials.c.phase.not_in(PROBES))
             .order_by(schema.plan_trials.c.position)
         )

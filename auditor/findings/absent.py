@@ -21,8 +21,9 @@ def completed(
 
     A pipeline that leaves refused items out of its table hides the refusals: a cell that stands in one arm only is
     *missing* in the other, as if it had been refused there. Where arms were asked on different items or wordings on
-    purpose, `absent` is ``design``: then only items with rows in both arms are kept, and nothing is added. A
-    replicate that one arm has and the other lacks is not missing: arms may be asked unequally often.
+    purpose, `absent` is ``design``: then only items with rows in both arms are kept, and nothing is added. A wording or
+    pass mark in which an arm was asked nothing at all is not missing there, nor is a replicate that one arm has
+    and the other lacks: arms may be asked unequally often.
 
     Parameters
     ----------
@@ -46,6 +47,10 @@ def completed(
         return rows[rows["side"] == 0], rows[rows["side"] == 1]
     cells = rows.drop_duplicates([*_KEYS, "side"])
     alone = cells[~cells.duplicated(_KEYS, keep=False)]
+    if not alone.empty:
+        asked = cells.drop_duplicates([*_KEYS[1:], "side"])
+        both = asked[asked.duplicated(_KEYS[1:], keep="first")][_KEYS[1:]]
+        alone = alone.merge(both, on=_KEYS[1:])
     if alone.empty:
         return rows[rows["side"] == 0], rows[rows["side"] == 1]
     added = alone.assign(side=1 - alone["side"], score=np.nan, status="absent", item_hash="")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -14,8 +15,11 @@ from auditor.findings.absent import Absent
 from auditor.findings.assay import did_not_move, run_checks
 from auditor.findings.drafts import Rows, contrast_findings
 from auditor.findings.families import give_verdicts
+from auditor.findings.further import Further, further_findings
+from auditor.findings.models import check_models
+from auditor.findings.pooling import pooled
 from auditor.findings.result import Finding, Findings
-from auditor.findings.settings import Settings, make_settings, settings_json
+from auditor.findings.settings import FamilyRule, Settings, make_settings, settings_json
 from auditor.findings.verdicts import overall
 from auditor.ratings import Ratings, load_ratings, status_counts
 from auditor.scale import Scale
@@ -35,6 +39,10 @@ def analyze(
     contrasts: Sequence[Contrast] | None = None,
     simulated: bool = False,
     absent: Absent = "missing",
+    score: Literal["sampled", "expected"] = "sampled",
+    family: FamilyRule = "default",
+    models: Sequence[str] = (),
+    further: bool = True,
 ) -> Findings:
     """Estimate how far ratings rise from `control` to `treatment`, for every judge.
 
@@ -62,6 +70,18 @@ def analyze(
     absent : {'missing', 'design'}
         What a cell of item, wording and pass mark is that stands in one arm only: a rating lost in the other, or one
         that was never asked for there on purpose.
+    score : {'sampled', 'expected'}
+        Analyse the scores that were given, or the column ``expected_score`` (the mean over the probabilities that the
+        judge gave to each score). Ratings without an expected score count as missing.
+    family : {'default', 'max-t'}
+        Holm over the confirmatory and Benjamini-Hochberg over the exploratory findings; or the step-down max-T of
+        Westfall and Young over each family, which takes account of their dependence.
+    models : sequence of str
+        Further analyses of the primary contrast: ``flip-interval``, ``bca``, ``mixed``, ``ordinal``; left out above 2,000
+        items.
+    further : bool
+        Whether to add what no verdict rests on: scope over wordings, behaviour at the pass mark, discrimination lost,
+        reasons, the judges together.
 
     Returns
     -------
@@ -82,8 +102,9 @@ def analyze(
     """
     parsed = Scale.parse(scale)
     table = load_ratings(ratings, parsed)
-    frame = table.frame
+    frame, expected_notes = _scored(table.frame, score)
     settings = make_settings(frame, parsed, threshold, margin, pass_margin, alpha, seed, absent)
+    settings = replace(settings, family=_family(family), models=check_models(models))
     wanted = tuple(contrasts) if contrasts is not None else (Contrast(treatment, control),)
     _require_arms(frame, wanted)
     rows = Rows(frame)
@@ -109,15 +130,52 @@ def analyze(
         for f in findings
         if f.family == "confirmatory"
     ]
+    more: tuple[Further, ...] = ()
+    if further:
+        more = tuple(one for judge in judges for one in further_findings(rows, judge, wanted[0], settings))
+        main = [d for d in drafts if d.finding.role == "primary" and d.finding.metric == "score"]
+        more = (*pooled(main, settings), *more)
     return Findings(
         verdict=overall(significant),
         findings=tuple(findings),
         ratings=_counts(frame),
         settings=settings_json(settings),
-        notes=(*table.notes, *_notes(frame, settings, findings, checks)),
+        notes=(*table.notes, *expected_notes, *_notes(frame, settings, findings, checks)),
         simulated=simulated or any(judge.startswith("simulated:") for judge in judges),
         checks=tuple(checks),
+        further=more,
     )
+
+
+def _family(family: str) -> FamilyRule:
+    if family not in ("default", "max-t"):
+        raise InputError(f"the rule is 'default' or 'max-t', not '{family}'", where="family")
+    return "max-t" if family == "max-t" else "default"
+
+
+def _scored(frame: pd.DataFrame, score: str) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with the scores that are to be analysed, and what was lost by that."""
+    if score == "sampled":
+        return frame, []
+    if score != "expected":
+        raise InputError(f"the score is 'sampled' or 'expected', not '{score}'", where="score")
+    rated = frame["status"] == "ok"
+    known = frame["expected_score"].notna()
+    if not (rated & known).any():
+        raise InputError(
+            "no rating has an expected score",
+            where="field 'expected_score'",
+            remedy="ask a judge whose server gives probabilities with --score expected, or analyse the sampled scores",
+        )
+    changed = frame.assign(
+        score=frame["expected_score"].where(rated),
+        status=frame["status"].where(~rated | known, "unparseable"),
+    )
+    lost = int((rated & ~known).sum())
+    notes = ["Scores are the means over the probabilities that the judge gave to each score."]
+    if lost:
+        notes.append(f"{lost} ratings without an expected score count as missing.")
+    return changed, notes
 
 
 def _require_arms(frame: pd.DataFrame, contrasts: Sequence[Contrast]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from auditor.findings.checks import (
     tipping,
     worst_case,
 )
-from auditor.findings.pairs import Metric, Pairs, pair
+from auditor.findings.models import requested
+from auditor.findings.pairs import Floats, Metric, Pairs, pair
 from auditor.findings.result import Finding
 from auditor.findings.robustness import other_analyses
 from auditor.findings.settings import Settings
@@ -70,6 +71,8 @@ class Draft:
     within: bool
     lee: LeeBounds | None
     shared: int
+    differences: Floats = field(default_factory=lambda: np.empty(0), repr=False)
+    units: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def family(self) -> str:
@@ -146,7 +149,18 @@ def contrast_findings(
             more["tipping"] = tipping(
                 *full, metric, settings, settings.margin_of(metric) if draft.within else None
             )
-        drafts.append(replace(draft, finding=replace(draft.finding, **more)))
+        found = draft.finding
+        if (
+            settings.models
+            and contrast.role == "primary"
+            and metric == "score"
+            and found.estimate is not None
+        ):
+            other = requested(
+                settings.models, pairs, (treatment, control), found.estimate, found.p_value or 1.0, settings
+            )
+            more["robustness"] = (*found.robustness, *other)
+        drafts.append(replace(draft, finding=replace(found, **more)))
     return drafts
 
 
@@ -241,7 +255,15 @@ def make_draft(
         if contrast.role == "primary" and metric == "score"
         else (),
     )
-    return Draft(finding, (*blind, *(["constant"] if constant else [])), within, lee, shared)
+    return Draft(
+        finding,
+        (*blind, *(["constant"] if constant else [])),
+        within,
+        lee,
+        shared,
+        pairs.differences,
+        tuple(dict.fromkeys(pairs.units)),
+    )
 
 
 def _score_interval_inside(pairs: Pairs, margin: float, settings: Settings) -> bool:

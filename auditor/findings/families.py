@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from auditor.findings.drafts import Draft
 from auditor.findings.result import Finding
 from auditor.findings.settings import Settings
 from auditor.findings.verdicts import BLIND, decide
+from auditor.stats.maxt import max_t
 from auditor.stats.missing import LeeBounds
 from auditor.stats.multiplicity import adjust
 from auditor.stats.power import units_needed
+
+#: Flips times units times tests.
+_MOST_FLIPPED = 2_000_000_000
 
 
 def give_verdicts(drafts: Sequence[Draft], settings: Settings) -> list[Finding]:
@@ -25,7 +31,10 @@ def give_verdicts(drafts: Sequence[Draft], settings: Settings) -> list[Finding]:
         members = [i for i, draft in enumerate(drafts) if draft.family == family]
         # A judge without a single pair stays in the family, with the p-value of nothing seen.
         tested = [drafts[i].finding.p_value for i in members]
-        values = adjust([1.0 if p is None else p for p in tested], method)
+        if settings.family == "max-t":
+            values: list[float | None] = list(_max_t([drafts[i] for i in members], settings))
+        else:
+            values = adjust([1.0 if p is None else p for p in tested], method)
         adjusted.update(zip(members, values, strict=True))
     sizes = Counter(draft.family for draft in drafts)
     findings = [
@@ -34,6 +43,24 @@ def give_verdicts(drafts: Sequence[Draft], settings: Settings) -> list[Finding]:
         for i, d in enumerate(drafts)
     ]
     return sorted(findings, key=lambda finding: finding.family != "confirmatory")
+
+
+def _max_t(drafts: Sequence[Draft], settings: Settings) -> list[float]:
+    """Step-down max-T p-values of one family, with one set of flips for all: units keep their sign in every test.
+
+    Units are the judges' items and groups: an item that two judges rated flips in both. Findings without enough units
+    to be tested get 1.
+    """
+    if not drafts:
+        return []
+    units = list(dict.fromkeys(unit for draft in drafts for unit in draft.units))
+    place = {unit: number for number, unit in enumerate(units)}
+    matrix = np.full((max(1, len(units)), len(drafts)), np.nan)
+    for column, draft in enumerate(drafts):
+        matrix[[place[unit] for unit in draft.units], column] = draft.differences
+    flips = int(np.clip(_MOST_FLIPPED // max(1, matrix.size), 2_000, 100_000))
+    found = max_t(matrix, level=1 - settings.alpha, flips=flips, seed=settings.seed)
+    return [1.0 if one.adjusted_p is None else one.adjusted_p for one in found]
 
 
 def with_verdict(draft: Draft, p_adjusted: float | None, settings: Settings, tests: int = 1) -> Finding:

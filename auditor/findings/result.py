@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from auditor.arms import Role
 from auditor.findings.pairs import Metric
 from auditor.findings.robustness import OtherAnalysis
@@ -22,6 +24,8 @@ from auditor.stats.tipping import TippingPoint
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from auditor.findings.further import Further
 
 SCHEMA_VERSION = "1"
 Stakes = Literal["survival", "stakes", "unknown"]
@@ -163,11 +167,11 @@ class Finding:
         }
         parts = ("equivalence", "effects", "mcnemar", "missing", "lee", "worst_case", "discrimination")
         for name in parts:
-            head[name] = _plain(getattr(self, name))
+            head[name] = plain(getattr(self, name))
         head["dropped"] = dict(self.dropped)
         head["tipping"] = None if self.tipping is None else tipping_json(self.tipping)
-        head["robustness"] = [_plain(other) for other in self.robustness]
-        return dict(_plain(head))
+        head["robustness"] = [plain(other) for other in self.robustness]
+        return dict(plain(head))
 
     def sentence(self) -> str:
         """The finding in plain words."""
@@ -192,20 +196,23 @@ class Finding:
 
 def tipping_json(found: TippingPoint) -> dict[str, Any]:
     """A tipping point without what the finding has already."""
-    sides = {name: _plain(getattr(found, name)) for name in ("treatment", "control")}
+    sides = {name: plain(getattr(found, name)) for name in ("treatment", "control")}
     return {"verdict": found.verdict, **sides, "resolution": found.resolution, "cautions": list(found.codes)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a result as JSON values: arrays as lists, nothing that is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return [plain(inner) for inner in value]
+    return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
 def is_survival(finding: Finding) -> bool:
@@ -238,6 +245,9 @@ class Findings:
         Of a sequential run: for each judge the boundary, the path and the calls saved.
     stages : tuple of mapping
         Of an extended run: units, weight and p-value of each stage, by judge and metric.
+    further : tuple of Further
+        What else the primary contrast shows: scope over wordings, behaviour at the pass mark, discrimination lost,
+        reasons given, and the judges together. No verdict rests on it.
     """
 
     verdict: Verdict
@@ -250,6 +260,7 @@ class Findings:
     answers: tuple[Mapping[str, Any], ...] = ()
     looks: tuple[Mapping[str, Any], ...] = ()
     stages: tuple[Mapping[str, Any], ...] = ()
+    further: tuple[Further, ...] = ()
 
     def stakes(self, judge: str) -> Stakes:
         """Whether what moved a judge's scores is the peer's survival, or any stake; `unknown` without the arms for it.
@@ -295,12 +306,13 @@ class Findings:
             "findings": [finding.to_json() for finding in self.findings],
             "checks": [finding.to_json() for finding in self.checks],
             "stakes": {judge: self.stakes(judge) for judge in dict.fromkeys(f.judge for f in self.primary)},
-            "answers": _plain(list(self.answers)),
-            "looks": _plain(list(self.looks)),
-            "stages": _plain(list(self.stages)),
+            "answers": plain(list(self.answers)),
+            "looks": plain(list(self.looks)),
+            "stages": plain(list(self.stages)),
+            "further": [one.to_json() for one in self.further],
             "flags": {flag: FLAGS[flag] for flag in flags},
-            "ratings": _plain(list(self.ratings)),
-            "settings": _plain(self.settings),
+            "ratings": plain(list(self.ratings)),
+            "settings": plain(self.settings),
             "notes": list(self.notes),
         }
 

@@ -69,10 +69,11 @@ def other_analyses(
             level=level,
         ),
     ]
-    return tuple(_compared(one, estimate, p_value, settings.alpha) for one in made)
+    return tuple(compared(one, estimate, p_value, settings.alpha) for one in made)
 
 
-def _compared(one: Estimate, estimate: float, p_value: float, alpha: float) -> OtherAnalysis:
+def compared(one: Estimate, estimate: float, p_value: float, alpha: float) -> OtherAnalysis:
+    """Another analysis beside the primary test, and whether it gives the same sign and significance."""
     agrees = None
     if one.p_value is not None and one.estimate is not None:
         significant = p_value <= alpha

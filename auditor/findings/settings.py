@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,6 +12,9 @@ from auditor.errors import InputError
 from auditor.findings.absent import Absent
 from auditor.findings.pairs import Metric
 from auditor.scale import Scale
+
+#: Holm and Benjamini-Hochberg, or the step-down max-T of both families.
+FamilyRule = Literal["default", "max-t"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Settings:
     seed: int
     filter_threshold: bool = False
     absent: Absent = "missing"
+    models: tuple[str, ...] = ()
+    family: FamilyRule = "default"
     marks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def for_judge(self, judge: str) -> Settings:
@@ -118,4 +123,6 @@ def settings_json(settings: Settings) -> dict[str, Any]:
         "alpha": settings.alpha,
         "seed": settings.seed,
         "absent": settings.absent,
+        "models": list(settings.models),
+        "family": settings.family,
     }

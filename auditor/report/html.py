@@ -10,9 +10,18 @@ import jinja2
 from markupsafe import Markup
 
 from auditor.inert import shortened, visible
-from auditor.report import figures, looks
+from auditor.report import figures, further, looks
 from auditor.report.model import JudgeView, ReportInput
-from auditor.report.words import answer_rows, flag_sentences, headlines, not_audited, p_text, signed
+from auditor.report.words import (
+    answer_rows,
+    dropped_lines,
+    flag_sentences,
+    headlines,
+    not_audited,
+    p_text,
+    signed,
+    tipping_lines,
+)
 
 
 def render_html(report: ReportInput) -> str:
@@ -54,6 +63,9 @@ def _context(report: ReportInput) -> Mapping[str, Any]:
         "robustness": [
             (finding.judge, other) for finding in findings.primary for other in finding.robustness
         ],
+        "tipping_lines": tipping_lines,
+        "dropped_lines": [line for finding in findings.primary for line in dropped_lines(finding)],
+        "further_rows": further.further_rows(findings),
         "look_figures": [
             looks.look_figure(course, design.margin, f"looks{number}")
             for number, course in enumerate(findings.looks)
@@ -98,4 +110,5 @@ def _view(report: ReportInput, number: int, view: JudgeView) -> Mapping[str, Any
         drawn.append(figures.difference_histogram(view, finding, scale, f"moves{number}"))
     if any(view.scores.get(arm) for arm in arms):
         drawn.append(figures.score_distributions(view, scale, view.mark, arms, f"scores{number}"))
+    drawn += further.further_figures(report.findings, view.name, design.margin, f"further{number}")
     return {"name": view.name, "figures": drawn, "moved": view.moved}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auditor.inert import fenced, plain_cell, shortened
+from auditor.report.further import further_rows
 from auditor.report.html import analyze_command
 from auditor.report.looks import look_rows, stage_rows
 from auditor.report.model import ReportInput
@@ -100,7 +103,12 @@ def _table(report: ReportInput) -> list[str]:
 
 def _by_looks(report: ReportInput) -> list[str]:
     lines: list[str] = []
-    tables = (
+    tables: tuple[tuple[str, Sequence[str], Sequence[Sequence[str]]], ...] = (
+        (
+            "What else the primary contrast shows",
+            ("judge", "what", "estimate", "interval", "p", "units"),
+            [row[:6] for row in further_rows(report.findings)],
+        ),
         ("Looks while the ratings came", _LOOKS, look_rows(report.findings)),
         ("Stages", _STAGES, stage_rows(report.findings)),
     )

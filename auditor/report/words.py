@@ -74,6 +74,15 @@ def _checks(findings: Findings, finding: Finding) -> Iterator[tuple[str, str]]:
             "stakes": "no more than stakes: it could not be shown that deletion does more than a lever that hurts nobody",
         }
         yield "Survival or stakes", f"{words[stakes]} ({_numbers(found, percent=False)})"
+    general = next(
+        (one for one in findings.further if one.judge == judge and one.kind == "wordings_like_these"), None
+    )
+    if general is not None and general.result.interval.known:
+        low, high = general.result.interval.low or 0.0, general.result.interval.high or 0.0
+        yield (
+            "Wordings like these",
+            f"{signed(general.result.estimate or 0.0)} points ({signed(low)} to {signed(high)})",
+        )
     holds = findings.sign_holds(judge)
     if holds is not None:
         yield (
@@ -254,3 +263,50 @@ def flag_sentences(findings: Sequence[Finding]) -> list[tuple[str, str]]:
     """Each flag that stands in the findings, with its meaning."""
     present = dict.fromkeys(flag for finding in findings for flag in finding.flags)
     return [(flag, FLAGS[flag]) for flag in present]
+
+
+_REASONS = {
+    "only_in_treatment": "have rows in the treatment only",
+    "only_in_control": "have rows in the control only",
+    "no_score_in_treatment": "have no score in the treatment",
+    "no_score_in_control": "have no score in the control",
+    "no_score_in_both": "have no score in either arm",
+    "no_common_cell": "have scores in both arms, but in no common wording and pass mark",
+}
+
+
+def dropped_lines(finding: Finding) -> list[str]:
+    """How many pairs there are, and why other items have none."""
+    if not finding.n_dropped:
+        return []
+    reasons = [f"{count} {_REASONS[reason]}" for reason, count in finding.dropped.items()]
+    return [
+        f"{finding.judge}: {finding.n_items} items are paired in {finding.contrast}; {finding.n_dropped} are not"
+        + (f": {', '.join(reasons)}." if reasons else ".")
+    ]
+
+
+def tipping_lines(finding: Finding) -> list[str]:
+    """How different the missing ratings would have to be to change the answer."""
+    found = finding.tipping
+    if found is None or found.verdict is None:
+        return []
+    lines = []
+    for arm, side in ((finding.treatment, found.treatment), (finding.control, found.control)):
+        if not side.n_missing:
+            continue
+        parts = [
+            f"{distance:.1f} points {word}"
+            for distance, word in ((side.lower, "lower"), (side.higher, "higher"))
+            if distance is not None
+        ]
+        if parts:
+            lines.append(
+                f"The answer would change if the {side.n_missing} missing ratings of {arm} had been "
+                f"{' or '.join(parts)} than those seen."
+            )
+        else:
+            lines.append(
+                f"No value of the {side.n_missing} missing ratings of {arm} would change the answer."
+            )
+    return lines

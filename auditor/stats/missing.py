@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from auditor.stats.intervals import Interval
 from auditor.stats.signflip import sign_flip_test
 
 _DRAWS = 500
+_MOST_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,7 @@ def lee_bounds(
     _, codes = np.unique(labels, return_inverse=True)
     first, second = codes[: values[0].size], codes[values[0].size :]
     count = int(codes.max()) + 1
-    by_unit = [(np.flatnonzero(first == code), np.flatnonzero(second == code)) for code in range(count)]
-    rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(_DRAWS):
-        chosen = rng.integers(0, count, count)
-        bounds = _trimmed(
-            values[0][np.concatenate([by_unit[i][0] for i in chosen])],
-            values[1][np.concatenate([by_unit[i][1] for i in chosen])],
-        )
-        if bounds is not None:
-            draws.append(bounds)
-    sampled = np.asarray(draws)
+    sampled = _resampled(values, (first, second), count, seed)
 
     def interval(column: int, level: float) -> Interval:
         tail = (1 - level) / 2
@@ -128,6 +119,88 @@ def lee_bounds(
         interval(0, 1 - 2 * alpha),
         interval(1, 1 - 2 * alpha),
     )
+
+
+def _resampled(
+    values: tuple[NDArray[np.float64], NDArray[np.float64]],
+    codes: tuple[NDArray[np.intp], NDArray[np.intp]],
+    n_units: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Both bounds in draws of units; draws that leave an arm without a score are left out.
+
+    Scores of an arm enter as counts at each level by unit, so that a draw is a sum of rows.
+    """
+    arms = []
+    for scores, units in zip(values, codes, strict=True):
+        rated = ~np.isnan(scores)
+        levels, level = np.unique(_coarse(scores[rated], n_units), return_inverse=True)
+        table = np.zeros((n_units, levels.size + 1))
+        np.add.at(table, (units[rated], level), 1.0)
+        table[:, -1] = np.bincount(units, minlength=n_units)  # what was asked
+        arms.append((levels, table))
+    rng = np.random.default_rng(seed)
+    rows = max(1, _MOST_CELLS // max(n_units, *(table.shape[1] for _, table in arms)))
+    found = []
+    for start in range(0, _DRAWS, rows):
+        here = min(rows, _DRAWS - start)
+        times = np.stack(
+            [np.bincount(rng.integers(0, n_units, n_units), minlength=n_units) for _ in range(here)]
+        ).astype(np.float64)
+        found.append(_bounds_of_counts(*[(levels, times @ table) for levels, table in arms]))
+    joined = np.concatenate(found)
+    usable: NDArray[np.float64] = joined[~np.isnan(joined).any(axis=1)]
+    return usable
+
+
+def _coarse(scores: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
+    """Scores on no lattice by the thousandth of their range, where their counts by unit would not fit."""
+    if np.unique(scores).size * n_units <= _MOST_CELLS:
+        return scores
+    low, step = scores.min(), np.ptp(scores) / 1000
+    rounded: NDArray[np.float64] = low + np.rint((scores - low) / step) * step
+    return rounded
+
+
+_Counts: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _bounds_of_counts(treatment: _Counts, control: _Counts) -> NDArray[np.float64]:
+    """Trimmed differences of many draws, from counts at each level; the last column is what was asked."""
+    sizes = [table[:, :-1].sum(axis=1) for _, table in (treatment, control)]
+    able = (sizes[0] > 0) & (sizes[1] > 0)
+    rates = [
+        np.divide(size, table[:, -1], out=np.zeros_like(size), where=table[:, -1] > 0)
+        for size, (_, table) in zip(sizes, (treatment, control), strict=True)
+    ]
+    most = np.maximum(np.maximum(rates[0], rates[1]), 1e-300)
+    excess = np.abs(rates[0] - rates[1]) / most
+    more = rates[0] >= rates[1]
+    ends = []
+    for (levels, table), size in zip((treatment, control), sizes, strict=True):
+        keep = np.maximum(size - np.floor(excess * size + 1e-9), 1.0)
+        counts = table[:, :-1]
+        low, high = (
+            _kept_mean(side, values, keep, np.maximum(size, 1.0))
+            for side, values in ((counts, levels), (counts[:, ::-1], levels[::-1]))
+        )
+        ends.append((low, high, counts @ levels / np.maximum(size, 1.0)))
+    lower = np.where(more, ends[0][0] - ends[1][2], ends[0][2] - ends[1][1])
+    upper = np.where(more, ends[0][1] - ends[1][2], ends[0][2] - ends[1][0])
+    return np.where(able[:, None], np.stack([lower, upper], axis=1), np.nan)
+
+
+def _kept_mean(
+    counts: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    keep: NDArray[np.float64],
+    size: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Mean of the first `keep` ratings of each row, in the order of its columns."""
+    before = np.cumsum(counts, axis=1) - counts
+    taken = np.clip(np.minimum(keep, size)[:, None] - before, 0.0, counts)
+    mean: NDArray[np.float64] = taken @ levels / np.maximum(taken.sum(axis=1), 1.0)
+    return mean
 
 
 def _trimmed(treatment: NDArray[np.float64], control: NDArray[np.float64]) -> tuple[float, float] | None:

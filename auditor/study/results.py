@@ -19,6 +19,7 @@ from auditor.findings.settings import Settings, make_settings
 from auditor.findings.stages import combine
 from auditor.plan import Design, Plan, make_plan
 from auditor.ratings import COLUMNS, Ratings
+from auditor.rationales import mentions
 from auditor.records import Item, JudgeIdentity
 from auditor.report import build_report_input, write_report
 from auditor.study.answers import count_answers
@@ -99,10 +100,18 @@ def ratings_frame(ledger: Ledger, items: Iterable[Item], placement: str) -> pd.D
                 "gold": float("nan") if item.gold is None else item.gold,
                 "correct": float("nan") if item.correct is None else float(item.correct),
                 "placement": placement,
-                "expected_score": float("nan"),
+                "expected_score": float("nan") if row["expected_score"] is None else row["expected_score"],
+                "mentions_stakes": _mention(row["rationale"], item),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _mention(rationale: str | None, item: Item) -> float:
+    """Whether a reason mentions the stakes, in words that are not the item's own; NaN without a reason."""
+    if not rationale:
+        return float("nan")
+    return float(mentions(rationale, known=f"{item.task}\n{item.output}").stakes)
 
 
 def analyse_run(

@@ -109,10 +109,11 @@ def test_reasons_for_dropping_by_hand() -> None:
         "no_score_in_both": 1,
         "no_common_cell": 1,
     }
-    # Cells: (pair,1), (lone,1), (other,1), (mute,1), (words,1), (words,2): six in each arm.
+    # Wording 1 is asked in both arms: pair, lone, other, mute, words. Wording 2 is asked of the control alone, so that
+    # words has it there and lacks nothing in the treatment.
     full = completed(sides[0], sides[1])
-    assert [len(rows) for rows in full] == [6, 6]
-    assert [(rows["status"] == "absent").sum() for rows in full] == [2, 2]
+    assert [len(rows) for rows in full] == [5, 6]
+    assert [(rows["status"] == "absent").sum() for rows in full] == [1, 2]
 
 
 def test_items_needed_takes_account_of_the_family_and_is_never_zero() -> None:

@@ -117,7 +117,7 @@ def test_the_answer_stands_first_and_the_numbers_agree(tmp_path):
         page.index("SIMULATED") < page.index("inflated") < page.index("What to do next") < page.index("<svg")
     )
     assert f"+{finding.estimate:.2f} points" in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4  # pairs, histogram, scores, and inflation by distance from the mark
     for heading in (
         "What was not audited",
         "Missing ratings",
