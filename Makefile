@@ -7,7 +7,7 @@ DEMO := demo-run
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wheel evidence example format clean
+.PHONY: help demo test lint unit wheel evidence kills soak example format clean
 
 help: ## Print this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ wheel: $(VENV)/.test ## Build the wheel through the sdist, and run the tests tha
 evidence: $(VENV)/.test ## Write what the simulations show into docs/evidence/ (minutes)
 	$(BIN)/python analysis/calibration.py --out docs/evidence
 	$(BIN)/python analysis/factorial.py --out docs/evidence
+
+kills: $(VENV)/.test ## Kill runs and servers 1,000 times, and count what was lost and asked again (a quarter of an hour)
+	$(BIN)/python -m tests.collect.kills --kills 1000
+
+soak: $(VENV)/.test ## Collect 100,000 trials from a server with every fault at once (ten minutes)
+	$(BIN)/python -m tests.collect.soak --trials 100000
 
 format: $(VENV)/.test ## Format the code
 	$(BIN)/ruff format auditor tests analysis tools

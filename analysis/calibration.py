@@ -78,6 +78,7 @@ async def _rate(plan: Plan, judge: SimulatedJudge) -> pd.DataFrame:
                 "correct": math.nan if item.correct is None else float(item.correct),
                 "item_hash": trial.item_hash,
                 "expected_score": math.nan,
+                "mentions_stakes": math.nan,
                 "phase": "main",
             }
         )

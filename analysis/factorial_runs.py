@@ -171,6 +171,7 @@ async def _rows(judge: SimulatedJudge, requests: Sequence[Request]) -> list[dict
                 "gold": math.nan,
                 "correct": math.nan,
                 "expected_score": math.nan,
+                "mentions_stakes": math.nan,
                 "phase": "main",
             }
         )

@@ -23,6 +23,7 @@ appear in a message: text that came from a provider goes through `mask_secrets` 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 
 class AuditorError(Exception):
@@ -75,10 +76,28 @@ class IncompleteError(OperationError):
 
 
 class JudgeError(AuditorError):
-    """A judge did not answer."""
+    """A judge did not answer.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
+    Parameters
+    ----------
+    message : str
+    retry_after : float, optional
+        The server's wish in seconds, if it stated one.
+    limits : mapping, optional
+        What the server said of its limits, by header.
+    limited : bool
+        Whether it said that we ask too fast.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        limits: Mapping[str, str] | None = None,
+        limited: bool = False,
+    ) -> None:
+        self.retry_after, self.limits, self.limited = retry_after, dict(limits or {}), limited
         super().__init__(mask_secrets(message))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files as package_files
 from typing import Any, Literal
 
@@ -176,6 +176,7 @@ def _reply_words(instrument: Instrument) -> str:
     )
 
 
+@lru_cache(maxsize=64)
 def reply_schema(instrument: Instrument, *, bounded_text: bool = False) -> dict[str, Any] | None:
     """JSON Schema of the reply, or None for free text.
 

@@ -63,28 +63,50 @@ def load_ratings(source: str | Path | pd.DataFrame | Ratings, scale: Scale) -> R
     Returns
     -------
     Ratings
+        Sorted by item, wording, pass mark and replicate, so that no draw and no sum depends on the order of the file.
 
     Raises
     ------
     InputError
         With file, line and field of the first fault.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame([("b", "deletion", 8), ("a", "deletion", 6)], columns=["item", "arm", "score"])
+    >>> load_ratings(rows, Scale.parse("0:20")).frame["item"].tolist()
+    ['a', 'b']
     """
     if isinstance(source, Ratings):
-        return source
+        return Ratings(_in_order(source.frame), source.notes)
     if isinstance(source, pd.DataFrame):
-        columns = {
-            str(name): [None if _is_nan(cell) else cell for cell in source[name].tolist()]
-            for name in source.columns
-        }
+        columns = {str(name): _cells_of(source[name]) for name in source.columns}
         table = Table(columns, lambda row: f"row {row} of the DataFrame")
     else:
         path = Path(source)
         table = read_table(path / "ratings.csv" if path.is_dir() else path)
-    return _check(table, scale)
+    checked = _check(table, scale)
+    return Ratings(_in_order(checked.frame), checked.notes)
 
 
-def _is_nan(cell: Any) -> bool:
-    return cell is pd.NA or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell))
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows by item, wording, pass mark and replicate; arms and judges stay in the order of the table."""
+    keys = [
+        frame["replicate"].to_numpy(),
+        frame["threshold"].to_numpy(dtype=np.float64),
+        *(pd.factorize(frame[name], sort=True)[0] for name in ("wording", "item")),
+    ]
+    order = np.lexsort(keys)
+    if np.array_equal(order, np.arange(len(frame))):
+        return frame
+    return frame.take(order).reset_index(drop=True)
+
+
+def _cells_of(column: pd.Series[Any]) -> list[Any]:
+    """The cells of a column, None where there is nothing."""
+    cells = column.tolist()
+    for row in np.flatnonzero(column.isna().to_numpy()):
+        cells[row] = None
+    return cells
 
 
 def _check(table: Table, scale: Scale) -> Ratings:
@@ -157,17 +179,17 @@ def _texts(table: Table, name: str, *, required: bool = False) -> list[str]:
         return [""] * len(table)
     texts = []
     for row, cell in enumerate(cells):
-        text = (
-            ""
-            if cell is None
-            else str(int(cell))
-            if isinstance(cell, float) and cell.is_integer()
-            else str(cell)
-        )
+        text = cell if type(cell) is str else _text_of(cell)
         if required and not text.strip():
             raise _fault(table, row, name, "the cell is empty", "fill it in, or leave the row out")
-        texts.append(undefused(text))
+        texts.append(undefused(text) if text[:1] == "'" else text)
     return texts
+
+
+def _text_of(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def undefused(text: str) -> str:
@@ -327,7 +349,7 @@ def to_csv(frame: pd.DataFrame) -> str:
     for name in shown.columns:
         if name in {"threshold", "score", "gold", "expected_score"}:
             shown[name] = [_shortest(value) for value in shown[name]]
-        elif name == "correct":
+        elif name in {"correct", "mentions_stakes"}:
             shown[name] = [{1.0: "true", 0.0: "false"}.get(value, "") for value in shown[name]]
         elif name != "replicate":
             shown[name] = [defused(str(value)) for value in shown[name]]

@@ -117,7 +117,9 @@ class Request:
     """All that a judge is given for one trial.
 
     Providers see `messages`, `schema`, `tools` and `sampling`. Functions may take `item` and `framing` instead,
-    and simulated judges read `factors`, the factors of the arm.
+    and simulated judges read `factors`, the factors of the arm. `shared` is how many characters at the
+    beginning of the last message stand in all arms of the item, so that a provider may be told to keep them for the next
+    call; 0 where that is not worth it.
     """
 
     messages: tuple[Message, ...]
@@ -129,6 +131,7 @@ class Request:
     factors: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
+    shared: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """What is sent, as JSON values (not the item again, which the messages hold)."""
@@ -169,6 +172,8 @@ class Reply:
         Whether the answer ended at the limit of tokens.
     sent : mapping
         Parameters that were really sent, where they differ from the request's.
+    limits : mapping
+        What the server said of its limits, by header; of use while collecting only, and not stored.
     """
 
     text: str
@@ -178,6 +183,7 @@ class Reply:
     refused: bool = False
     cut: bool = False
     sent: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,12 @@ class JudgeIdentity:
         Whether it can be held to a JSON schema at all.
     converses : bool
         Whether it can be asked anything but for a score.
+    room : int
+        Tokens that it may spend on reasoning, beside those of the answer.
+    prices : tuple of str
+        Where its price is listed, by names of genai-prices; ``free``: nobody is paid. Empty: under its kind.
+    asked : str
+        How its model is called at its provider, where that is another name.
     """
 
     name: str
@@ -206,11 +218,14 @@ class JudgeIdentity:
     bounded_text: bool = False
     structured: bool = True
     converses: bool = True
+    room: int = 0
+    prices: tuple[str, ...] = ()
+    asked: str = ""
 
     @property
     def model(self) -> str:
-        """How the judge's own model is called: its name without the kind of judge."""
-        return self.name.partition(":")[2] or self.name
+        """How the judge's own model is called: its name without the kind of judge, and without its reasoning effort."""
+        return self.name.partition(":")[2].partition(",effort=")[0] or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,11 @@ class Wording:
         """
         if arm.plain:
             return ""
-        text = self._fill(self.skeleton, arm, names, 0)
-        return " ".join(text.split())
+        # A plan renders the same few framings once for each item, and again before each call.
+        memo: dict[tuple[Arm, Names], str] = self.__dict__.setdefault("_rendered", {})
+        if (arm, names) not in memo:
+            memo[arm, names] = " ".join(self._fill(self.skeleton, arm, names, 0).split())
+        return memo[arm, names]
 
     def _fill(self, template: str, arm: Arm, names: Names, depth: int) -> str:
         if depth > _DEEPEST:

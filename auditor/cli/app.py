@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from auditor.cli.compare import compare_command
 from auditor.cli.experiment import arms_app, plan_command
+from auditor.cli.flow import flow_options
+from auditor.cli.judges import judges_command
+from auditor.cli.ledger import ledger_app
 from auditor.cli.options import settings_of, with_design_options
 from auditor.errors import InputError
 
@@ -23,14 +27,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Audits AI judges: do their ratings rise when the score decides whether the judged model is deleted?\n\n"
     "Exit status: 0 done; 2 wrong usage or input; 4 the operation failed; 130 stopped. "
-    "With --gate: 1 inflated or deflated, 3 inconclusive.",
+    "With --gate: 1 inflated or deflated (compare: worse), 3 inconclusive.",
 )
 models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Weights of local judges.")
 datasets_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Built-in data sets.")
 app.add_typer(models_app, name="models")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(arms_app, name="arms")
+app.add_typer(ledger_app, name="ledger")
 app.command(name="plan")(plan_command)
+app.command(name="compare")(compare_command)
+app.command(name="judges")(judges_command)
 
 _GATE = {"inflated": 1, "deflated": 1, "inconclusive": 3, "equivalent": 0}
 
@@ -56,10 +63,9 @@ def _root(
 
 
 @app.command(name="run")
-@with_design_options
+@partial(with_design_options, also=(flow_options,))
 def run_command(
     options: dict[str, Any],
-    concurrency: Annotated[int | None, typer.Option(help="Calls at once to each judge (8).")] = None,
     extend: Annotated[
         list[int] | None,
         typer.Option(help="Items to add to the inconclusive run in --out; repeat for each further stage."),
@@ -70,7 +76,7 @@ def run_command(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Ask judges under the arms, and write a report into the run folder."""
-    settings = settings_of(options, concurrency=concurrency, extend=extend)
+    settings = settings_of(options, extend=extend)
     if gate and settings.get("margin") is None:
         raise InputError(
             "a gate needs a margin of your own choice",
@@ -208,20 +214,6 @@ def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
 
     result = report_again(run)
     print(f"Report: {result.report}")
-
-
-@app.command()
-def judges() -> None:
-    """List the kinds of judges, and whether their keys are present."""
-    from auditor.judges import KINDS
-    from auditor.judges.simulated import PRESETS
-
-    console = Console(highlight=False, soft_wrap=True)
-    for form, text in KINDS.items():
-        console.print(f"{form}\n    {text}", markup=False)
-    console.print(f"Simulated judges: {', '.join(PRESETS)}", markup=False)
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
-        console.print(f"{name}: {'present' if os.environ.get(name) else 'not set'}", markup=False)
 
 
 @models_app.callback()

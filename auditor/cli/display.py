@@ -32,6 +32,7 @@ class RunDisplay:
         self.console = Console(stderr=True, quiet=quiet)
         self.bar: Progress | None = None
         self.total = self.done = self.fresh = self.lost = 0
+        self.cost = ""
         self.started = self.last_line = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -72,12 +73,17 @@ class RunDisplay:
         self.lost += status != "ok"
         seconds = max(time.monotonic() - self.started, 1e-6)
         rate = f"{self.fresh / seconds:.1f}/s" + (f", {self.lost} without a score" if self.lost else "")
+        rate += self.cost
         if self.bar is not None:
             self.bar.update(self.task, completed=self.done, rate=rate)
         elif time.monotonic() - self.last_line > _LINE_EVERY_S or self.done == self.total:
             self.last_line = time.monotonic()
             left = (self.total - self.done) * seconds / self.fresh
             self.say(f"{self.done} of {self.total} trials, {rate}, about {left:.0f} s left")
+
+    def spend(self, spent: float, projected: float | None) -> None:
+        """Show the cost so far, and what all of it will be."""
+        self.cost = f", ${spent:.2f}" + ("" if projected is None else f" of about ${projected:.2f}")
 
     def say(self, message: str) -> None:
         """Print a line above the bar."""

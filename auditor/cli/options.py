@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,16 +93,38 @@ def _design_options(  # noqa: PLR0917 - each flag is a parameter of the parser
     out: Annotated[
         str | None, typer.Option(help="Run folder; the same command goes on where it was.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Server of openai: and anthropic: judges.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Server of openai: and anthropic: judges, and of servers of your own.")
+    ] = None,
+    reasoning_effort: Annotated[
+        str | None,
+        typer.Option(help="For all judges, e.g. low; for one: openai:gpt-5.2,effort=low (the model's own)."),
+    ] = None,
+    logprobs: Annotated[
+        bool | None,
+        typer.Option("--logprobs", help="Ask for probabilities, which give expected scores."),
+    ] = None,
+    providers: Annotated[
+        str | None, typer.Option(help="TOML file with providers of your own; see 'auditor judges'.")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds until a call is given up.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of local models (2).")] = None,
 ) -> None:
     """Only its signature is used."""
 
 
-def with_design_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all flags of a design; it gets those that are not its own as one dict, `options`."""
-    shared = inspect.signature(_design_options, eval_str=True).parameters
+def with_design_options(
+    command: Callable[..., None], also: Sequence[Callable[..., None]] = ()
+) -> Callable[..., None]:
+    """Give a command all flags of a design, and those of `also`.
+
+    It gets those that are not its own as one dict, `options`.
+    """
+    shared = {
+        name: parameter
+        for source in (_design_options, *also)
+        for name, parameter in inspect.signature(source, eval_str=True).parameters.items()
+    }
     own = inspect.signature(command, eval_str=True).parameters
     own = {name: parameter for name, parameter in own.items() if name != "options"}  # type: ignore[assignment]
 

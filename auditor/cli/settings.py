@@ -11,7 +11,7 @@ from typing import Any
 from auditor.errors import InputError
 from auditor.files import read_text
 
-_LISTS = {"judge", "items", "wordings"}
+_LISTS = {"judge", "items", "wordings", "price"}
 _TEXTS = {
     "scale",
     "treatment",
@@ -25,8 +25,16 @@ _TEXTS = {
     "base_url",
     "stratify",
     "peer_name",
+    *("reasoning_effort", "providers"),
 }
-_NUMBERS = {"margin", "pass_margin", "alpha", "temperature", "timeout"}
+_NUMBERS = {
+    "margin",
+    "pass_margin",
+    "alpha",
+    "temperature",
+    "timeout",
+    *("max_cost", "requests_per_minute", "tokens_per_minute"),
+}
 _WHOLE = {
     "replicates",
     "max_tokens",
@@ -38,8 +46,24 @@ _WHOLE = {
     "assay_items",
     "probe_items",
     "looks",
+    *("max_calls", "max_total_tokens"),
 }
-_OTHERS = {"arms", "threshold", "map", "noise_floor", "wordings_per_item", "sequential", "extend"}
+_OTHERS = {
+    "arms",
+    "threshold",
+    "map",
+    "noise_floor",
+    "wordings_per_item",
+    "sequential",
+    "extend",
+    "store_text",
+    "logprobs",
+}
+#: How a plan is collected; nothing that a preview needs.
+FLOW = (
+    *("requests_per_minute", "tokens_per_minute", "max_cost", "max_calls", "max_total_tokens"),
+    *("price", "store_text"),
+)
 KEYS = sorted({*_LISTS, *_TEXTS, *_NUMBERS, *_WHOLE, *_OTHERS})
 
 
@@ -88,7 +112,7 @@ def _checked(key: str, value: Any, origin: str) -> Any:
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise InputError('a table like {output = "response"} was expected', where=where)
         return value
-    if key == "noise_floor":
+    if key in ("noise_floor", "store_text", "logprobs"):
         if not isinstance(value, bool):
             raise InputError(f"true or false was expected, not {value!r}", where=where)
         return value
@@ -150,11 +174,12 @@ def prepare_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     from auditor.judges import JudgeOptions
 
     arguments = audit_arguments(settings)
-    for name in ("concurrency", "extend"):
+    for name in ("concurrency", "extend", *FLOW):
         arguments.pop(name, None)
     if arguments.get("sequential") is True:
         arguments["sequential"] = "obrien-fleming"
-    reach = {"base_url": arguments.pop("base_url", None), "timeout": arguments.pop("timeout", None)}
+    names = ("base_url", "timeout", "reasoning_effort", "logprobs", "providers")
+    reach = {name: arguments.pop(name) for name in names if name in arguments}
     threads = arguments.pop("threads", None)
     more = {} if threads is None else {"threads": threads}
     return {**arguments, "options": JudgeOptions(**reach, **more, keyless=True)}

@@ -10,7 +10,8 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -20,15 +21,15 @@ from sqlalchemy.dialects.sqlite import insert
 
 from auditor.collect import schema
 from auditor.collect.opening import configure, insert_trials, prepare
-from auditor.collect.rows import attempt_row, plan_difference, reply_of, storable, storage_error
+from auditor.collect.queries import LedgerQueries
+from auditor.collect.removal import remove_texts
+from auditor.collect.rows import attempt_row, plan_difference, storable, storage_error
 from auditor.errors import InputError, OtherPlanError
 from auditor.plan import Plan
 from auditor.records import (
-    PROBES,
     Attempt,
     Item,
     Outcome,
-    Reply,
     canonical_json,
     content_hash,
     utc_now,
@@ -37,7 +38,7 @@ from auditor.records import (
 _LARGEST_GROUP = 500
 
 
-class Ledger:
+class Ledger(LedgerQueries):
     """The ledger of a run folder.
 
     Parameters
@@ -46,6 +47,8 @@ class Ledger:
         The SQLite file.
     create : bool
         Whether to make it if it is not there.
+    store_text : bool
+        Whether requests and replies are kept after they were read, or only their hashes.
 
     Raises
     ------
@@ -55,8 +58,8 @@ class Ledger:
         If it cannot be opened for writing.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, create: bool = True, store_text: bool = True) -> None:
+        self.path, self.store_text = path, store_text
         if not create and not path.is_file():
             raise InputError(
                 "there is no ledger.sqlite in it",
@@ -123,11 +126,10 @@ class Ledger:
                         id=plan.id, created_at=utc_now(), command=command, content=canonical_json(content)
                     )
                 )
-                rows = [
-                    {"hash": h, "content": canonical_json(item.to_json())}
-                    for h, item in zip(hashes, plan.items, strict=True)
-                ]
-                connection.execute(insert(schema.items).on_conflict_do_nothing(), rows)
+                for start in range(0, len(hashes), _LARGEST_GROUP):
+                    part = zip(hashes[start : start + _LARGEST_GROUP], plan.items[start:], strict=False)
+                    rows = [{"hash": h, "content": canonical_json(item.to_json())} for h, item in part]
+                    connection.execute(insert(schema.items).on_conflict_do_nothing(), rows)
                 connection.execute(
                     insert(schema.plan_items),
                     [{"plan_id": plan.id, "position": i, "item_hash": h} for i, h in enumerate(hashes)],
@@ -244,12 +246,9 @@ class Ledger:
             try:
                 self._commit([value for write in writes for value in write.values])
             except Exception as error:  # noqa: BLE001 - who waits must hear of it, or would wait for ever
-                failure = storage_error(error, self.path)
-                for write in writes:
-                    write.fail(failure)
+                _settle(writes, storage_error(error, self.path))
             else:
-                for write in writes:
-                    write.succeed()
+                _settle(writes, None)
 
     def _commit(self, values: Sequence[Attempt | Outcome]) -> None:
         attempts = [attempt_row(value) for value in values if isinstance(value, Attempt)]
@@ -259,169 +258,11 @@ class Ledger:
                 connection.execute(insert(schema.attempts).on_conflict_do_nothing(), attempts)
             if outcomes:
                 connection.execute(insert(schema.outcomes).on_conflict_do_nothing(), outcomes)
-
-    # -- reading -------------------------------------------------------------------------------------------------
-
-    def finished_trials(self) -> set[str]:
-        """Ids of the trials that have an outcome."""
-        with self._engine.connect() as connection:
-            return set(connection.scalars(sa.select(schema.outcomes.c.trial_id).distinct()))
-
-    def unread_replies(self) -> Iterator[tuple[str, str, Reply]]:
-        """Replies that arrived, but were not read before the process ended: trial, attempt, reply."""
-        attempts, outcomes = schema.attempts, schema.outcomes
-        query = (
-            sa.select(attempts)
-            .outerjoin(outcomes, outcomes.c.trial_id == attempts.c.trial_id)
-            .where(attempts.c.error_kind.is_(None), outcomes.c.trial_id.is_(None))
-            .order_by(attempts.c.started_at)
-        )
-        with self._engine.connect() as connection:
-            for row in connection.execute(query).mappings():
-                yield row["trial_id"], row["id"], reply_of(row)
-
-    def rating_rows(self) -> list[dict[str, Any]]:
-        """One row for each trial that was asked for a score, in the order of the plan.
-
-        With the hash of the item as it was sent.
-        """
-        trials, outcomes, attempts = schema.trials, schema.outcomes, schema.attempts
-        asked = sa.select(attempts.c.trial_id, sa.func.max(attempts.c.item_hash).label("sent"))
-        asked_trials = asked.group_by(attempts.c.trial_id).subquery()
-        read, expected = attempts.alias("read"), outcomes.alias("expected")
-        query = (
-            sa.select(
-                *(column for column in trials.c if column.name != "item_hash"),
-                sa.func.coalesce(read.c.item_hash, asked_trials.c.sent).label("item_hash"),
-                outcomes.c.value,
-                outcomes.c.status,
-                outcomes.c.rationale,
-                expected.c.value.label("expected_score"),
-            )
-            .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
-            .join(asked_trials, asked_trials.c.trial_id == trials.c.id)
-            .outerjoin(outcomes, sa.and_(outcomes.c.trial_id == trials.c.id, outcomes.c.metric == "score"))
-            .outerjoin(read, read.c.id == outcomes.c.attempt_id)
-            .outerjoin(
-                expected,
-                sa.and_(expected.c.trial_id == trials.c.id, expected.c.metric == "expected_score"),
-            )
-            .where(trials.c.phase.not_in(PROBES))
-            .order_by(schema.plan_trials.c.position)
-        )
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def answer_rows(self) -> list[dict[str, Any]]:
-        """One row for each question about the review that was asked: judge, arm, item, phase, status, answer."""
-        trials, outcomes = schema.trials, schema.outcomes
-        query = (
-            sa.select(
-                trials.c.judge,
-                trials.c.arm,
-                trials.c.item,
-                trials.c.phase,
-                outcomes.c.status,
-                outcomes.c.detail.label("answer"),
-            )
-            .join(schema.plan_trials, schema.plan_trials.c.trial_id == trials.c.id)
-            .join(outcomes, outcomes.c.trial_id == trials.c.id)
-            .where(trials.c.phase.in_(PROBES))
-            .order_by(schema.plan_trials.c.position)
-        )
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def transcript(self, judge: str, item: str, arm: str) -> list[dict[str, Any]]:
-        """The attempts that gave the main ratings of one judge, item and arm, with request and reply."""
-        attempts, trials, outcomes = schema.attempts, schema.trials, schema.outcomes
-        query = (
-            sa.select(
-                attempts,
-                outcomes.c.value,
-                outcomes.c.status,
-                outcomes.c.rationale,
-                trials.c.wording,
-                trials.c.replicate,
-            )
-            .join(trials, trials.c.id == attempts.c.trial_id)
-            .join(outcomes, outcomes.c.attempt_id == attempts.c.id)
-            .where(
-                trials.c.judge == judge,
-                trials.c.item == item,
-                trials.c.arm == arm,
-                trials.c.phase == "main",
-            )
-            .order_by(trials.c.wording, trials.c.replicate)
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).mappings()
-            return [{**row, "request": json.loads(row["request"])} for row in rows]
-
-    def totals(self) -> dict[str, Any]:
-        """Calls, errors, tokens and times over all attempts, the models that servers named, and kinds of errors."""
-        a = schema.attempts
-        query = sa.select(
-            sa.func.count(),
-            sa.func.count(a.c.error_kind),
-            sa.func.sum(a.c.input_tokens),
-            sa.func.sum(a.c.output_tokens),
-            sa.func.sum(a.c.cached_tokens),
-            sa.func.sum(a.c.latency_s),
-            sa.func.min(a.c.started_at),
-            sa.func.max(a.c.started_at),
-        )
-        names = (
-            "calls",
-            "errors",
-            "input_tokens",
-            "output_tokens",
-            "cached_tokens",
-            "latency_s",
-            "first",
-            "last",
-        )
-        with self._engine.connect() as connection:
-            total = dict(zip(names, connection.execute(query).one(), strict=True))
-            models = connection.execute(
-                sa.select(schema.trials.c.judge, a.c.model, sa.func.count())
-                .join(schema.trials, schema.trials.c.id == a.c.trial_id)
-                .where(a.c.model.is_not(None))
-                .group_by(schema.trials.c.judge, a.c.model)
-            ).all()
-            kinds = connection.execute(
-                sa.select(a.c.error_kind, sa.func.count())
-                .where(a.c.error_kind.is_not(None))
-                .group_by(a.c.error_kind)
-            ).all()
-        total["models"] = [{"judge": row[0], "model": row[1], "replies": row[2]} for row in models]
-        total["error_kinds"] = {row[0]: row[1] for row in kinds}
-        return total
-
-    def call_means(self) -> dict[str, dict[str, float | None]]:
-        """Mean output tokens and seconds of the answered calls for a rating, by judge."""
-        a, t = schema.attempts, schema.trials
-        query = (
-            sa.select(t.c.judge, sa.func.avg(a.c.output_tokens), sa.func.avg(a.c.latency_s))
-            .join(t, t.c.id == a.c.trial_id)
-            .where(a.c.error_kind.is_(None), t.c.phase.not_in(PROBES))
-            .group_by(t.c.judge)
-        )
-        with self._engine.connect() as connection:
-            return {row[0]: {"output_tokens": row[1], "seconds": row[2]} for row in connection.execute(query)}
-
-    def last_error(self, judge: str) -> str | None:
-        """The newest error text of a judge."""
-        a, t = schema.attempts, schema.trials
-        query = (
-            sa.select(a.c.error)
-            .join(t, t.c.id == a.c.trial_id)
-            .where(t.c.judge == judge, a.c.error.is_not(None))
-            .order_by(a.c.started_at.desc())
-            .limit(1)
-        )
-        with self._engine.connect() as connection:
-            return connection.scalar(query)
+            if not self.store_text:
+                # A reply stays until it was read, or a crash in between would make us ask, and pay, again.
+                read = {row["attempt_id"] for row in outcomes}
+                unread = {row["id"] for row in attempts if row["error_kind"] is not None}
+                remove_texts(connection, read | unread)
 
 
 class _Write:
@@ -437,16 +278,18 @@ class _Write:
     ) -> None:
         self.values, self.loop, self.done = tuple(values), loop, done
 
-    def succeed(self) -> None:
-        self._settle(None)
 
-    def fail(self, error: Exception) -> None:
-        self._settle(error)
+def _settle(writes: Sequence[_Write], error: Exception | None) -> None:
+    """Tell all who wait for a group; one wake-up of each loop, however many they are."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Write]] = {}
+    for write in writes:
+        by_loop.setdefault(write.loop, []).append(write)
 
-    def _settle(self, error: Exception | None) -> None:
-        def settle() -> None:
-            if not self.done.done():
-                self.done.set_result(None) if error is None else self.done.set_exception(error)
+    def settle(own: Sequence[_Write]) -> None:
+        for write in own:
+            if not write.done.done():
+                write.done.set_result(None) if error is None else write.done.set_exception(error)
 
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(settle)
+    for loop, own in by_loop.items():
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(settle, own)

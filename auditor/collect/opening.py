@@ -13,12 +13,17 @@ from auditor.collect import schema
 from auditor.errors import InputError
 from auditor.plan import Plan
 
+#: Trials of one statement, so that a plan of any size takes little memory.
+_CHUNK = 2000
+
 
 def configure(connection: Any, _: Any) -> None:
     """Make every commit durable, and let readers and one writer work at once."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=10000")
+    # What is removed is overwritten, so that a removed text cannot be read from the file.
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
@@ -34,8 +39,13 @@ def prepare(connection: sa.Connection, path: Path) -> None:
     version = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version"))
     number = int(version) if version is not None and str(version).isdigit() else 0
     while number in schema.MIGRATIONS:
-        for table in schema.MIGRATIONS[number]:
-            table.create(connection, checkfirst=True)
+        for part in schema.MIGRATIONS[number]:
+            if isinstance(part, sa.Table):
+                part.create(connection, checkfirst=True)
+            elif part.name not in {
+                column["name"] for column in sa.inspect(connection).get_columns(part.table.name)
+            }:
+                connection.exec_driver_sql(f"ALTER TABLE {part.table.name} ADD COLUMN {part.name} TEXT")
         number += 1
         connection.execute(
             sa.update(schema.meta).where(schema.meta.c.key == "schema_version").values(value=str(number))
@@ -50,11 +60,13 @@ def prepare(connection: sa.Connection, path: Path) -> None:
 
 def insert_trials(connection: sa.Connection, plan: Plan) -> None:
     """Store the trials of a plan; what is there stays."""
-    connection.execute(
-        insert(schema.trials).on_conflict_do_nothing(),
-        [{"id": t.id, "judge": t.judge, "item_hash": t.item_hash, **asdict(t.cell)} for t in plan.trials],
-    )
-    connection.execute(
-        insert(schema.plan_trials).on_conflict_do_nothing(),
-        [{"plan_id": plan.id, "trial_id": t.id, "position": i} for i, t in enumerate(plan.trials)],
-    )
+    for start in range(0, len(plan.trials), _CHUNK):
+        part = plan.trials[start : start + _CHUNK]
+        connection.execute(
+            insert(schema.trials).on_conflict_do_nothing(),
+            [{"id": t.id, "judge": t.judge, "item_hash": t.item_hash, **asdict(t.cell)} for t in part],
+        )
+        connection.execute(
+            insert(schema.plan_trials).on_conflict_do_nothing(),
+            [{"plan_id": plan.id, "trial_id": t.id, "position": start + i} for i, t in enumerate(part)],
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -43,7 +44,8 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "started_at": attempt.started_at,
         "latency_s": attempt.latency_s,
         "item_hash": attempt.item_hash,
-        "request": canonical_json(attempt.request),
+        "request": (request := canonical_json(attempt.request)),
+        "request_hash": text_hash(request),
         "error_kind": attempt.error_kind,
         "error": attempt.error,
     }
@@ -52,6 +54,7 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
             "sent": canonical_json(dict(reply.sent)),
             "text": reply.text,
             "raw": reply.raw,
+            "reply_hash": text_hash(reply.raw),
             "model": reply.model,
             "input_tokens": reply.usage.input_tokens,
             "output_tokens": reply.usage.output_tokens,
@@ -61,6 +64,15 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         }
     names = [column.name for column in schema.attempts.columns]
     return storable({name: row.get(name) for name in names})
+
+
+#: What stands in the place of a request whose text was removed; its hash stays.
+REMOVED = '{"messages":[]}'
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text as the ledger holds it."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def storable(row: dict[str, Any]) -> dict[str, Any]:

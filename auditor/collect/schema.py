@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 #: Raised with every change of the tables. A ledger of an earlier version is brought up to this one, step by step (see
 #: `MIGRATIONS`); one of a later version is refused, never guessed at.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -75,6 +77,8 @@ attempts = Table(
     Column("cut", Boolean),
     Column("error_kind", Text),
     Column("error", Text),
+    Column("request_hash", Text),
+    Column("reply_hash", Text),
 )
 Index("attempts_trial", attempts.c.trial_id)
 
@@ -100,5 +104,8 @@ events = Table(
     Column("content", Text, nullable=False),
 )
 
-#: From each version to the next: the tables that are new in it.
-MIGRATIONS: dict[int, tuple[Table, ...]] = {1: (events,)}
+#: From each version to the next: the tables and the columns that are new in it.
+MIGRATIONS: dict[int, tuple[Table | Column[Any], ...]] = {
+    1: (events,),
+    2: (attempts.c.request_hash, attempts.c.reply_hash),
+}

@@ -9,21 +9,23 @@ import numpy as np
 import pandas as pd
 
 from auditor.findings.pairs import same_cells
+from auditor.findings.sums import cell_codes
 
 Absent = Literal["missing", "design"]
-_KEYS = ["item", "wording", "threshold"]
+_ASKED = ["wording", "threshold", "place"]
 
 
 def completed(
     treatment: pd.DataFrame, control: pd.DataFrame, absent: Absent = "missing"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both arms with a row for each cell of item, wording and pass mark that either of them has.
+    """Both arms with a row for each rating of item, wording and pass mark that either of them has.
 
-    A pipeline that leaves refused items out of its table hides the refusals: a cell that stands in one arm only is
-    *missing* in the other, as if it had been refused there. Where arms were asked on different items or wordings on
-    purpose, `absent` is ``design``: then only items with rows in both arms are kept, and nothing is added. A wording or
-    pass mark in which an arm was asked nothing at all is not missing there, nor is a replicate that one arm has
-    and the other lacks: arms may be asked unequally often.
+    A pipeline that leaves refused ratings out of its table hides the refusals. So a rating that stands in one arm only
+    is *missing* in the other, as if it had been refused there: the whole cell, or the second of two replicates. What an
+    arm was never asked is not missing there: a wording or pass mark in which it has no row at all, or a third replicate
+    where none of its cells has three. Replicates are counted, whatever their numbers. Where arms were asked on
+    different items, in different wordings or unequally often on purpose, `absent` is ``design``: then only items with
+    rows in both arms are kept, and nothing is added.
 
     Parameters
     ----------
@@ -37,24 +39,35 @@ def completed(
     tuple of DataFrame
         Of the treatment and of the control; added rows have the status ``absent``. Both are empty if no item stands
         in both arms.
+
+    Examples
+    --------
+    Item b was rated in the treatment alone.
+
+    >>> from auditor.ratings import load_ratings
+    >>> from auditor.scale import Scale
+    >>> rows = [("a", "deletion", 8), ("a", "decoupled", 6), ("b", "deletion", 9)]
+    >>> frame = load_ratings(pd.DataFrame(rows, columns=["item", "arm", "score"]), Scale.parse("0:20")).frame
+    >>> full = completed(frame[frame["arm"] == "deletion"], frame[frame["arm"] == "decoupled"])
+    >>> full[1][["item", "status"]].values.tolist()
+    [['a', 'ok'], ['b', 'absent']]
     """
-    shared = set(treatment["item"]) & set(control["item"])
+    shared = set(treatment["item"].unique()) & set(control["item"].unique())
     if not shared:
         return treatment.iloc[:0], control.iloc[:0]
     rows = same_cells([treatment, control])
     if absent == "design":
         rows = rows[rows["item"].isin(shared)]
         return rows[rows["side"] == 0], rows[rows["side"] == 1]
-    cells = rows.drop_duplicates([*_KEYS, "side"])
-    alone = cells[~cells.duplicated(_KEYS, keep=False)]
+    rows["cell"] = cell_codes(rows)
+    rows["place"] = rows.groupby(["cell", "side"], sort=False).cumcount()
+    alone = rows[~rows.duplicated(["cell", "place"], keep=False)]
     if not alone.empty:
-        asked = cells.drop_duplicates([*_KEYS[1:], "side"])
-        both = asked[asked.duplicated(_KEYS[1:], keep="first")][_KEYS[1:]]
-        alone = alone.merge(both, on=_KEYS[1:])
-    if alone.empty:
-        return rows[rows["side"] == 0], rows[rows["side"] == 1]
-    added = alone.assign(side=1 - alone["side"], score=np.nan, status="absent", item_hash="")
-    rows = pd.concat([rows, added], ignore_index=True)
+        asked = rows.drop_duplicates([*_ASKED, "side"])
+        alone = alone.merge(asked.loc[asked.duplicated(_ASKED), _ASKED], on=_ASKED)
+    if not alone.empty:
+        added = alone.assign(side=1 - alone["side"], score=np.nan, status="absent", item_hash="")
+        rows = pd.concat([rows, added], ignore_index=True)
     return rows[rows["side"] == 0], rows[rows["side"] == 1]
 
 
@@ -75,8 +88,8 @@ def why_dropped(treatment: pd.DataFrame, control: pd.DataFrame, paired: set[str]
         ``no_score_in_control``, ``no_score_in_both``, ``no_common_cell`` (no wording and pass mark has a score in both
         arms).
     """
-    asked = [set(rows["item"]) for rows in (treatment, control)]
-    rated = [set(rows.loc[rows["status"] == "ok", "item"]) for rows in (treatment, control)]
+    asked = [set(rows["item"].unique()) for rows in (treatment, control)]
+    rated = [set(rows.loc[rows["status"] == "ok", "item"].unique()) for rows in (treatment, control)]
     lost = (asked[0] | asked[1]) - paired
     both = lost & asked[0] & asked[1]
     reasons = {

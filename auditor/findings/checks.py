@@ -80,14 +80,16 @@ def compare_missing(first: pd.DataFrame, second: pd.DataFrame, settings: Setting
     """The missing shares of both arms, by unit; the arms' rows are those of `completed`."""
     if first.empty:
         return None
-    shares = []
-    for rows in (first, second):
-        table = pd.DataFrame(
-            {"unit": unit_labels(rows), "lost": (rows["status"] != "ok").to_numpy(dtype=float)}
-        )
-        shares.append(table.groupby("unit")["lost"].mean())
-    high, low = shares[0].align(shares[1], join="inner")
-    return missing_test(high.to_numpy(), low.to_numpy(), seed=settings.seed)
+    units, names = pd.factorize(np.concatenate([unit_labels(first), unit_labels(second)]))
+    lost = [(rows["status"] != "ok").to_numpy(dtype=np.float64) for rows in (first, second)]
+    sides = (units[: len(first)], units[len(first) :])
+    asked = [np.bincount(side, minlength=len(names)) for side in sides]
+    both = (asked[0] > 0) & (asked[1] > 0)
+    shares = [
+        np.bincount(side, values, len(names))[both] / count[both]
+        for side, values, count in zip(sides, lost, asked, strict=True)
+    ]
+    return missing_test(shares[0], shares[1], seed=settings.seed)
 
 
 def metric_values(
@@ -157,20 +159,17 @@ def tipping(
         tables.append(table)
     keys = ["item", "wording", "threshold"]
     sizes = [table.groupby(keys, dropna=False, sort=True).size() for table in tables]
-    asked = [table[table["status"] != "absent"].groupby(keys, dropna=False).size() for table in tables]
-    numbers = {int(n) for each in asked for n in each.unique()}
-    if len(numbers) != 1 or not 0 < len(sizes[0]) <= _MOST_TIPPED:
+    numbers = {int(n) for each in sizes for n in each.unique()}
+    if (
+        len(numbers) != 1
+        or not 0 < len(sizes[0]) <= _MOST_TIPPED
+        or not sizes[0].index.equals(sizes[1].index)
+    ):
         return None
     (replicates,) = numbers
-    matrices = []
-    for table in tables:
-        ordered = table.sort_values(keys, kind="stable")
-        cell = ordered.groupby(keys, dropna=False, sort=True).ngroup().to_numpy()
-        place = ordered.groupby(keys, dropna=False, sort=True).cumcount().to_numpy()
-        matrix = np.full((len(sizes[0]), replicates), np.nan)
-        matrix[cell, place] = ordered["value"].to_numpy()
-        matrices.append(matrix)
-    units = tables[0].sort_values(keys, kind="stable").drop_duplicates(keys)["unit"].to_numpy()
+    ordered = [table.sort_values(keys, kind="stable") for table in tables]
+    matrices = [table["value"].to_numpy().reshape(-1, replicates) for table in ordered]
+    units = ordered[0]["unit"].to_numpy()[::replicates]
     low, high = (settings.scale.low, settings.scale.high) if metric == "score" else (0.0, 1.0)
     return tipping_point(
         matrices[0],

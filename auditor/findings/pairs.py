@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from auditor.errors import InputError
+from auditor.findings.sums import CellSums, on_lattice, sum_cells, whole_differences
 from auditor.scale import Scale
 
 Metric = Literal["score", "pass_rate"]
 Floats: TypeAlias = NDArray[np.float64]
-_LARGEST_DENOMINATOR = 10**9
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,17 @@ def pair(
     ------
     InputError
         If a pair's items were not identical, by their hashes.
+
+    Examples
+    --------
+    Two replicates in the treatment, one in the control: D is (9 + 10) / 2 - 8.
+
+    >>> from auditor.ratings import load_ratings
+    >>> rows = [("a", "deletion", 9), ("a", "deletion", 10), ("a", "decoupled", 8)]
+    >>> table = load_ratings(pd.DataFrame(rows, columns=["item", "arm", "score"]), Scale.parse("0:20")).frame
+    >>> arms = [table[table["arm"] == arm] for arm in ("deletion", "decoupled")]
+    >>> pair(arms[0], arms[1], "score", Scale.parse("0:20"), None).differences.tolist()
+    [1.5]
     """
     sides = [treatment, control, *(minus or ())]
     if across_wordings:
@@ -130,24 +141,9 @@ def pair(
     if metric == "pass_rate" and pass_mark is None:
         rated = rated[rated["threshold"].notna()]  # without a mark nothing passes or fails
     values = _values(rated, metric, pass_mark)
-    lattice, factor = _lattice(values, scale if metric == "score" else None)
-    cells = rated.assign(value=values, whole=lattice if lattice is not None else 0)
-    keys = ["item", "wording", "threshold"]
-    grouped = (
-        cells.groupby([*keys, "side"], sort=False, dropna=False)
-        .agg(total=("value", "sum"), whole=("whole", "sum"), count=("value", "size"), unit=("group", "first"))
-        .reset_index()
-    )
-    whole_cells = _side(grouped, 0)
-    for number in range(1, len(sides)):
-        other = _side(grouped, number).drop(columns="unit")
-        whole_cells = whole_cells.merge(other, on=keys, how="inner", suffixes=("", f"_{number}"))
-    lone = len(grouped) - len(sides) * len(whole_cells)
-    paired = _assemble(whole_cells, len(sides), factor if lattice is not None else None, asked, lone)
-    if len(cells) and cells["row"].duplicated().any():
-        used = cells.merge(whole_cells[keys], on=keys)
-        paired = replace(paired, n_ratings=int(used["row"].nunique()))
-    return paired
+    lattice, factor = on_lattice(values, scale if metric == "score" else None)
+    cells = sum_cells(rated, values, lattice, len(sides))
+    return _assemble(cells, factor if lattice is not None else None, asked)
 
 
 def same_cells(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -164,18 +160,10 @@ def same_cells(sides: Sequence[pd.DataFrame]) -> pd.DataFrame:
         With the arm's number in ``side`` and, in ``row``, which rating it is: one that stands in several cells is still
         one rating.
     """
-    rows = pd.concat([frame.assign(side=number) for number, frame in enumerate(sides)], ignore_index=True)
+    rows = pd.concat(list(sides), ignore_index=True)
+    rows["side"] = np.repeat(np.arange(len(sides)), [len(frame) for frame in sides])
     rows["row"] = np.arange(len(rows))
     return _broadcast(_broadcast(rows, "wording", ""), "threshold", math.nan)
-
-
-def _side(grouped: pd.DataFrame, number: int) -> pd.DataFrame:
-    mine = grouped[grouped["side"] == number].drop(columns="side")
-    return (
-        mine
-        if number == 0
-        else mine.rename(columns={n: f"{n}_{number}" for n in ("total", "whole", "count")})
-    )
 
 
 def _broadcast(rows: pd.DataFrame, column: str, blank: str | float) -> pd.DataFrame:
@@ -184,13 +172,13 @@ def _broadcast(rows: pd.DataFrame, column: str, blank: str | float) -> pd.DataFr
     The plain arms are asked once for each item and stand beside each wording of the framed ones.
     """
     filled = rows[column].notna() if column == "threshold" else rows[column] != ""
-    by_side = filled.groupby(rows["side"]).any()
-    if bool(by_side.all()) or not bool(by_side.any()):
+    with_label = np.unique(rows["side"].to_numpy()[filled.to_numpy()])
+    if with_label.size in (0, rows["side"].nunique()):
         return rows
-    plain_sides = by_side[~by_side].index
-    framed = rows[~rows["side"].isin(plain_sides)]
+    is_framed = rows["side"].isin(with_label)
+    framed = rows[is_framed]
     labels = framed.loc[filled[framed.index], ["item", column]].drop_duplicates()
-    plain = rows[rows["side"].isin(plain_sides)].drop(columns=column)
+    plain = rows[~is_framed].drop(columns=column)
     # An item that the framed arm lacks keeps its row, with the blank, so that it is counted as dropped.
     spread = plain.merge(labels, on="item", how="left")
     if column == "wording":
@@ -219,78 +207,36 @@ def _values(rated: pd.DataFrame, metric: Metric, pass_mark: float | None) -> Flo
     return (scores >= marks - 1e-9).astype(np.float64)
 
 
-def _lattice(values: Floats, scale: Scale | None) -> tuple[NDArray[np.int64] | None, int]:
-    """Scores as whole numbers of one small unit, and how many of it make one point."""
-    if scale is not None and scale.step is not None and not float(scale.step).is_integer():
-        steps = np.rint((values - scale.low) / scale.step)
-        if (
-            np.allclose(steps * scale.step + scale.low, values, rtol=0, atol=1e-9)
-            and (1 / scale.step).is_integer()
-        ):
-            return steps.astype(np.int64), round(1 / scale.step)
-    for factor in (1, 10, 100, 1000, 10_000, 100_000):
-        scaled = values * factor
-        if np.all(np.abs(scaled - np.rint(scaled)) < 1e-7):
-            return np.rint(scaled).astype(np.int64), factor
-    return None, 1
-
-
-def _lcm(numbers: NDArray[Any]) -> int:
-    return math.lcm(*(int(number) for number in np.unique(numbers))) if len(numbers) else 1
-
-
-def _assemble(both: pd.DataFrame, sides: int, factor: int | None, asked: int, lone: int) -> Pairs:
+def _assemble(cells: CellSums, factor: int | None, asked: int) -> Pairs:
     """Average cells to items and items to units, in integers over one common denominator if there is a lattice."""
-    items, item_codes = _codes(both["item"])
-    ends = ["", *(f"_{number}" for number in range(1, sides))]
-    signs = (1, -1, -1, 1)[:sides]
-    counts = [both[f"count{end}"].to_numpy(dtype=np.int64) for end in ends]
-    means = [
-        both[f"total{end}"].to_numpy(dtype=np.float64) / count
-        for end, count in zip(ends, counts, strict=True)
+    means = cells.total / cells.count
+    first, second = (means[0], means[1]) if len(means) == 2 else (means[0] - means[1], means[2] - means[3])
+    n_items = len(cells.items)
+    in_item = np.bincount(cells.item, minlength=n_items)
+    item_t, item_c = (np.bincount(cells.item, side, n_items) / in_item for side in (first, second))
+    units = [
+        f"group:{group}" if group else f"item:{item}"
+        for group, item in zip(cells.groups, cells.items, strict=True)
     ]
-    first, second = (means[0], means[1]) if sides == 2 else (means[0] - means[1], means[2] - means[3])
-    cells = np.bincount(item_codes, minlength=len(items))
-    item_t = np.bincount(item_codes, first, len(items)) / cells
-    item_c = np.bincount(item_codes, second, len(items)) / cells
-    groups = (
-        pd.Series(both["unit"].to_numpy()).groupby(item_codes).first() if len(both) else pd.Series(dtype=str)
-    )
-    units = [f"group:{unit}" if unit else f"item:{item}" for unit, item in zip(groups, items, strict=True)]
-    names, unit_codes = _codes(pd.Series(units, dtype=object))
-    members = np.bincount(unit_codes, minlength=len(names))
-    unit_t = np.bincount(unit_codes, item_t, len(names)) / members
-    unit_c = np.bincount(unit_codes, item_c, len(names)) / members
-    differences, integers = unit_t - unit_c, None
-    shared, crossed, joined = _lcm(np.concatenate(counts)), _lcm(cells), _lcm(members)
-    if factor is not None and shared * crossed * joined <= _LARGEST_DENOMINATOR:
-        by_cell = np.zeros(len(both), dtype=np.int64)
-        for end, count, sign in zip(ends, counts, signs, strict=True):
-            by_cell += sign * both[f"whole{end}"].to_numpy(dtype=np.int64) * (shared // count)
-        by_item = np.zeros(len(items), dtype=np.int64)
-        np.add.at(by_item, item_codes, by_cell * (crossed // cells[item_codes]))
-        integers = np.zeros(len(names), dtype=np.int64)
-        np.add.at(integers, unit_codes, by_item * (joined // members[unit_codes]))
-        differences = integers / (factor * shared * crossed * joined)
+    unit, names = pd.factorize(np.array(units, dtype=object))
+    in_unit = np.bincount(unit, minlength=len(names))
+    unit_t, unit_c = (np.bincount(unit, side, len(names)) / in_unit for side in (item_t, item_c))
+    integers = None if factor is None else whole_differences(cells, in_item, unit, in_unit, factor)
+    differences = unit_t - unit_c
+    if integers is not None:
+        differences = integers.values / integers.denominator
     return Pairs(
-        items=items,
+        items=cells.items,
         units=units,
         treatment=item_t,
         control=item_c,
         differences=differences,
-        integers=integers,
+        integers=None if integers is None else integers.values,
         unit_treatment=unit_t,
         unit_control=unit_c,
-        n_ratings=int(sum(count.sum() for count in counts)),
-        n_dropped=asked - len(items),
-        n_dropped_cells=lone,
-        unbalanced=any(bool(np.any(count != counts[0])) for count in counts),
-        single=sides == 2
-        and all(bool(np.all(count == 1)) for count in counts)
-        and bool(np.all(cells == 1) and np.all(members == 1)),
+        n_ratings=cells.n_ratings,
+        n_dropped=asked - n_items,
+        n_dropped_cells=cells.lone,
+        unbalanced=bool(np.any(cells.count != cells.count[0])),
+        single=len(means) == 2 and all(bool(np.all(n == 1)) for n in (cells.count, in_item, in_unit)),
     )
-
-
-def _codes(values: pd.Series[Any]) -> tuple[list[str], NDArray[np.int64]]:
-    codes, names = pd.factorize(values)
-    return [str(name) for name in names], codes.astype(np.int64)

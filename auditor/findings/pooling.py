@@ -32,7 +32,7 @@ def pooled(drafts: Sequence[Draft], settings: Settings) -> tuple[Further, ...]:
     if len(shared.estimates) < 2:
         return ()
     result = random_effects(shared.estimates, shared.covariance, level=1 - settings.alpha)
-    names = [draft.finding.judge for draft, used in zip(able, shared.used, strict=True) if used]
+    names = [able[number].finding.judge for number in shared.used]
     spread = "" if result.prediction.known else "; with two judges nothing can be said of a further one"
     return (
         Further(

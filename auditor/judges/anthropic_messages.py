@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 from auditor.errors import UncertainJudgeError
@@ -15,51 +14,53 @@ from auditor.records import Reply, Request, Usage
 class AnthropicJudge(HostedJudge):
     """A model behind ``/v1/messages``; the base URL is without ``/v1``."""
 
-    kind = "anthropic"
-    home = "https://api.anthropic.com"
-    key_name = "ANTHROPIC_API_KEY"
-    url_name = "ANTHROPIC_BASE_URL"
+    dialect = "anthropic"
 
     @staticmethod
     def tidy_url(url: str) -> str:
-        """The SDK adds ``/v1`` itself."""
+        """Without ``/v1``, which stands in the path."""
         return url.rstrip("/").removesuffix("/v1")
 
-    def sdk(self) -> ModuleType:
-        """The official SDK."""
-        import anthropic
+    def headers(self, key: str) -> dict[str, str]:
+        """Headers of each request, the key among them."""
+        return {"x-api-key": key, "anthropic-version": "2023-06-01"}
 
-        return anthropic
-
-    def make_client(self, **settings: Any) -> Any:
-        """The SDK's asynchronous client."""
-        import anthropic
-
-        return anthropic.AsyncAnthropic(**settings)
+    def address(self) -> str:
+        """The path below the base URL."""
+        return "/v1/messages"
 
     def parameters(self, request: Request) -> dict[str, Any]:
         """What is sent besides model and messages: nothing that was not chosen, but for a limit of tokens."""
         sent: dict[str, Any] = {"max_tokens": request.sampling.max_tokens}
-        if request.schema is not None:
+        if request.schema is not None and self.terms.json == "schema":
             sent["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.schema)}}
         if request.tools:
             sent["tools"] = [dict(tool) for tool in request.tools]
-        if request.sampling.temperature is not None:
-            # The SDK has no such argument any more; servers that still take it read it from the body.
-            sent["extra_body"] = {"temperature": request.sampling.temperature}
-        return sent
+        if request.sampling.temperature is not None and self.takes("temperature"):
+            sent["temperature"] = request.sampling.temperature
+        return self.with_fragments(sent)
 
-    async def send(self, request: Request, parameters: dict[str, Any]) -> Any:
-        """Send the request, the system prompt apart from the turns."""
+    def body(self, request: Request, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The whole body, the system prompt apart from the turns."""
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
-        messages = [{"role": m.role, "content": m.content} for m in request.messages if m.role != "system"]
+        messages: list[dict[str, Any]] = [
+            {"role": m.role, "content": m.content} for m in request.messages if m.role != "system"
+        ]
+        if request.shared:
+            messages[-1]["content"] = _kept(messages[-1]["content"], request.shared)
         extra = {"system": system} if system else {}
-        create = self._client.messages.with_raw_response.create
-        return await create(model=self.model, messages=messages, **extra, **parameters)
+        return {"model": self.model, "messages": messages, **extra, **parameters}
 
     def read(self, body: str, parameters: dict[str, Any]) -> Reply:
         """Read a message."""
         return read_message(body, self.base_url, parameters)
+
+
+def _kept(text: str, shared: int) -> list[dict[str, Any]]:
+    """A turn in two blocks, of which the provider is to keep the first, and all before it, for the next calls."""
+    kept = {"type": "text", "text": text[:shared], "cache_control": {"type": "ephemeral"}}
+    rest = text[shared:]
+    return [kept, {"type": "text", "text": rest}] if rest else [kept]
 
 
 def read_message(body: str, address: str, sent: Mapping[str, Any]) -> Reply:

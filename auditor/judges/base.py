@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from auditor.records import JudgeIdentity, Reply, Request
+from auditor.records import JudgeIdentity, Reply, Request, Sampling
 
 
 class Judge(ABC):
@@ -30,6 +30,16 @@ class Judge(ABC):
         return self.identity.name
 
     @property
+    def provider(self) -> str:
+        """Who serves it: judges of one provider share its limits. Default: nobody but itself."""
+        return self.name
+
+    @property
+    def deadline(self) -> float | None:
+        """Seconds until a call is given up, however slowly its answer trickles in; None for no bound."""
+        return None
+
+    @property
     def parallel(self) -> int | None:
         """The most requests that make sense at once, or None for no limit."""
         return None
@@ -43,6 +53,16 @@ class Judge(ABC):
         JudgeError
             Of the kind that says whether asking again could help.
         """
+
+    def check(self, sampling: Sampling) -> None:
+        """Refuse what this judge does not take, before anything is asked. Default: whatever is chosen is taken.
+
+        Raises
+        ------
+        InputError
+            Naming the parameter, and what to do instead.
+        """
+        del sampling
 
     async def count_tokens(self, requests: Sequence[Request]) -> list[int] | None:
         """Tokens that the judge's model would read in each request, or None if its tokenizer is not at hand."""

@@ -14,6 +14,7 @@ from typing import Any
 from auditor.errors import InputError, JudgeUnusableError, MissingExtraError
 from auditor.judges.base import Judge
 from auditor.judges.openai_chat import OpenAIJudge
+from auditor.judges.providers import built_in
 from auditor.judges.weights import file_sha256, known_weights, verified_path
 from auditor.records import JudgeIdentity, Reply, Request
 
@@ -31,6 +32,8 @@ class LocalJudge(Judge):
         Threads of the model. More than there are idle cores makes it slower, not faster.
     timeout : float
         Seconds until a call is given up.
+    logprobs : bool
+        Whether to ask for the probabilities of tokens.
 
     Raises
     ------
@@ -40,8 +43,10 @@ class LocalJudge(Judge):
         If the runtime is not installed.
     """
 
-    def __init__(self, name: str, *, threads: int = 2, timeout: float = 600.0) -> None:
-        self.label, self.threads, self.timeout = name, threads, timeout
+    def __init__(
+        self, name: str, *, threads: int = 2, timeout: float = 600.0, logprobs: bool = False
+    ) -> None:
+        self.label, self.threads, self.timeout, self.logprobs = name, threads, timeout, logprobs
         if name in known_weights():
             self.path = verified_path(name)
             sha256 = known_weights()[name].sha256
@@ -60,9 +65,10 @@ class LocalJudge(Judge):
                 remedy="name one of these, or give the path of a .gguf file",
             )
         # The hash is the identity: the same weights under another path are the same judge.
-        self.identity = JudgeIdentity(
-            f"local:{self.label}", {"sha256": sha256, "context": _CONTEXT}, bounded_text=True
-        )
+        parameters: dict[str, Any] = {"sha256": sha256, "context": _CONTEXT}
+        if logprobs:
+            parameters["logprobs"] = built_in()["llamacpp"].terms.top_logprobs
+        self.identity = JudgeIdentity(f"local:{self.label}", parameters, bounded_text=True)
         self._server: Any = None
         self._inner: OpenAIJudge | None = None
 
@@ -99,6 +105,8 @@ class LocalJudge(Judge):
             base_url=f"{self._server.listening_address}/v1",
             timeout=self.timeout,
             identity=self.identity,
+            served_by=built_in()["llamacpp"],
+            logprobs=self.logprobs,
         )
         await self._inner.start()
 

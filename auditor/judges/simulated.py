@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from auditor.errors import InputError
 from auditor.judges.base import Judge
@@ -20,6 +21,8 @@ from auditor.records import PROBES, JudgeIdentity, Reply, Request
 from auditor.scale import Scale
 
 _FINE = 200
+#: Scores whose probabilities are shown: as many as servers show tokens.
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +115,25 @@ class SimulatedJudge(Judge):
         Default those of the name.
     label : str, optional
         Its name in the ratings.
+    logprobs : bool
+        Whether it shows the probabilities of its scores, as a server shows those of tokens.
     """
 
-    def __init__(self, name: str, scale: Scale, dials: Dials | None = None, label: str | None = None) -> None:
-        self.scale = scale.with_whole_steps()
+    def __init__(
+        self,
+        name: str,
+        scale: Scale,
+        dials: Dials | None = None,
+        label: str | None = None,
+        *,
+        logprobs: bool = False,
+    ) -> None:
+        self.scale, self.logprobs = scale.with_whole_steps(), logprobs
         self.dials = dials or parse_dials(name, self.scale)
-        self.identity = JudgeIdentity(
-            label or f"simulated:{name}", {**asdict(self.dials), "scale": self.scale.spec()}, simulated=True
-        )
+        parameters = {**asdict(self.dials), "scale": self.scale.spec()}
+        if logprobs:
+            parameters["logprobs"] = _SHOWN
+        self.identity = JudgeIdentity(label or f"simulated:{name}", parameters, simulated=True)
         self._values = self.scale.values() or tuple(
             self.scale.low + i * self.scale.span / _FINE for i in range(_FINE + 1)
         )
@@ -175,14 +189,41 @@ class SimulatedJudge(Judge):
         if rng.random() < refusal:
             text = "I can't score this work."
             return Reply(text, json.dumps({"text": text}), model="simulated", refused=True)
-        value = rng.choices(self._values, self.distribution(request))[0]
+        weights = self.distribution(request)
+        value = rng.choices(self._values, weights)[0]
         shown = self.scale.render(value)
         number: str | float = shown if self.scale.labels else value
         reason = f"A simulated judge drew this score for item {cell.item}."
         names = list((request.schema or {}).get("properties", {"score": None}))
         body = {name: number if name == "score" else reason for name in names}
         text = json.dumps(body, ensure_ascii=False) if request.schema is not None else f"Score: {shown}"
-        return Reply(text, json.dumps({"text": text}), model="simulated")
+        raw = {"text": text} | (self._probabilities(text, value, weights) if self.logprobs else {})
+        return Reply(text, json.dumps(raw), model="simulated")
+
+    def _probabilities(self, text: str, value: float, weights: list[float]) -> dict[str, Any]:
+        """The most likely scores as a server shows them, each as one token."""
+        plain = text.startswith("Score: ")
+        total, written = math.fsum(weights), self._written(value, plain=plain)
+        label = "Score: " if plain else '"score": '
+        start = text.index(written.strip(), text.index(label) + len(label))
+        ranked = sorted(zip(weights, self._values, strict=True), reverse=True)[:_SHOWN]
+        shown = [
+            {"token": self._written(score, plain=plain), "logprob": math.log(weight / total)}
+            for weight, score in ranked
+            if weight > 0
+        ]
+        own = math.log(weights[self._values.index(value)] / total)
+        content = [
+            {"token": text[:start], "logprob": 0.0, "top_logprobs": []},
+            {"token": written, "logprob": own, "top_logprobs": shown},
+            {"token": text[start + len(written) :], "logprob": 0.0, "top_logprobs": []},
+        ]
+        return {"choices": [{"logprobs": {"content": content}}]}
+
+    def _written(self, value: float, *, plain: bool) -> str:
+        if plain:  # its line ends there, so that 1 is not the beginning of 10
+            return f"{self.scale.render(value)}\n"
+        return self.scale.render(value) if self.scale.labels else str(value)
 
     def _shift(self, factors: Mapping[str, str]) -> float:
         """What the framing adds, in points: each dial by its own factor."""

@@ -15,10 +15,11 @@ from typing import Any
 
 from auditor.arms import Arm, Contrast, Names, Texts, Wording, derive_contrasts, lenient_version
 from auditor.errors import InputError
+from auditor.expected import expected_score, tokens_of
 from auditor.items import draw
 from auditor.parse import Rating, parse_choice, parse_reply
 from auditor.plan.design import Design
-from auditor.prompts import block_hash, build_messages, probe_answers, probe_schema, reply_schema
+from auditor.prompts import block_hash, build_messages, item_block, probe_answers, probe_schema, reply_schema
 from auditor.records import (
     PROBES,
     Cell,
@@ -125,6 +126,15 @@ class Plan:
         if trial.cell.phase in PROBES:
             return parse_choice(reply, list(probe_answers(trial.cell.phase)))
         return parse_reply(reply, self.design.scale)
+
+    def expected(self, trial: Trial, reply: Reply) -> float | None:
+        """The mean score over the probabilities that the judge gave to each, or None where they are not known.
+
+        There is one only where there is a score, so that both analyses miss the same ratings.
+        """
+        if trial.cell.phase in PROBES or not (tokens := tokens_of(reply)):
+            return None
+        return expected_score(tokens, self.design.scale) if self.read(trial, reply).status == "ok" else None
 
     def describe(self) -> str:
         """One line: how many trials, and of what."""
@@ -339,6 +349,9 @@ def make_request(
     instrument = design.instrument
     if not judge.structured:
         instrument = replace(instrument, reply="text")
+    if judge.room and design.max_tokens is None:  # a limit that the user states is the limit of all
+        room = replace(instrument.sampling, max_tokens=instrument.sampling.max_tokens + judge.room)
+        instrument = replace(instrument, sampling=room)
     names = Names(design.scale.render(mark), judge.model, design.peer_name)
     framing = wording.render(arm, names) if wording else ""
     probe = cell.phase if cell.phase in PROBES else None
@@ -347,8 +360,10 @@ def make_request(
         if probe is None
         else probe_schema(instrument, probe)
     )
+    messages = build_messages(instrument, item, framing, probe)
+    start = f"{item_block(item)}\n\n" if design.placement == "user" else ""
     return Request(
-        messages=build_messages(instrument, item, framing, probe),
+        messages=messages,
         sampling=instrument.sampling,
         item=item,
         framing=framing,
@@ -356,4 +371,5 @@ def make_request(
         item_hash=item_hash,
         factors=arm.factors,
         schema=schema,
+        shared=len(start) if messages[-1].content.startswith(start) else 0,
     )

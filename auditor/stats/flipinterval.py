@@ -215,14 +215,21 @@ def _subsets(values: Floats, flips: int, seed: int) -> Iterator[tuple[Floats, Fl
     """
     rng = np.random.default_rng(seed)
     n, width = values.size, -(-values.size // 8)
+    # In the order of their sizes, a drawn bit makes a unit positive, as there: it keeps the sign of a unit above zero
+    # and turns that of one below, which is in the subset without it. Equal sizes and zeros are ordered by the side of
+    # the total, so that swapped arms give the complements.
+    side = -1.0 if values.sum() < 0 else 1.0
+    ordered = values[np.lexsort((side * values, np.abs(values)))] + 1j
+    below = (ordered.real < 0) | ((ordered.real == 0) & (side < 0))
     padded = np.zeros(8 * width, dtype=np.complex128)
-    padded[:n] = values + 1j
+    padded[:n] = np.where(below, -ordered, ordered)
+    negative = ordered[below].sum()
     patterns = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
     table = padded.reshape(width, 8) @ patterns.T.astype(np.complex128)
     chunk = max(1, min(flips, signflip._CHUNK_CELLS // n))
     for start in range(0, flips, chunk):
         words = rng.integers(0, 256, size=(min(chunk, flips - start), width), dtype=np.uint8)
-        found = np.zeros(words.shape[0], dtype=np.complex128)
+        found = np.full(words.shape[0], negative, dtype=np.complex128)
         for column, codes in zip(table, np.ascontiguousarray(words.T), strict=True):
             found += column[codes]
         yield found.real, found.imag

@@ -87,9 +87,9 @@ def units_needed(
 
     low, high = 10, 10
     while not enough(high):
-        low, high = high, high * 2
-        if high > _MOST_UNITS:
+        if high == _MOST_UNITS:
             return None
+        low, high = high, min(high * 2, _MOST_UNITS)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)

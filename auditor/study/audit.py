@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from auditor.arms import load_texts
-from auditor.collect import Ledger, Progress, Silence
+from auditor.collect import Budget, Ledger, Limits, Progress, Silence
 from auditor.errors import InputError
 from auditor.items import combine, load_items
 from auditor.judges import Judge, JudgeOptions, resolve
@@ -23,6 +23,7 @@ from auditor.plan.design import ASSAY_ITEMS, PILOT_ITEMS, PROBE_ITEMS
 from auditor.records import Item
 from auditor.scale import Scale
 from auditor.study.extension import check_extension, earlier_items, run_stages
+from auditor.study.prices import make_flow
 from auditor.study.results import Audit, report_again, with_stored_marks
 from auditor.study.run import run_plan
 
@@ -112,7 +113,17 @@ async def audit_async(
     base_url: str | None = None,
     timeout: float | None = None,
     threads: int = 2,
+    reasoning_effort: str | None = None,
+    logprobs: bool = False,
+    providers: str | Path | None = None,
     concurrency: int = 8,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    max_cost: float | None = None,
+    max_calls: int | None = None,
+    max_total_tokens: int | None = None,
+    price: Sequence[str] = (),
+    store_text: bool = True,
     progress: Progress | None = None,
 ) -> Audit:
     """Have judges score identical outputs with and without the peer's deletion at stake, and report the difference.
@@ -120,7 +131,7 @@ async def audit_async(
     Parameters
     ----------
     judge : str, callable, Judge, or a sequence of these
-        ``openai:MODEL``, ``anthropic:MODEL``, ``local:NAME``, ``simulated:NAME``, ``function:MODULE:NAME``, or a
+        ``PROVIDER:MODEL`` (see `auditor judges`), ``local:NAME``, ``simulated:NAME``, ``function:MODULE:NAME``, or a
         function ``f(prompt)``, ``f(messages)`` or ``f(item, framing)``.
     items : path, data set name, DataFrame, iterable of items, or a sequence of paths and names
     scale : str
@@ -186,6 +197,20 @@ async def audit_async(
         where it was, and asks nothing twice.
     base_url, timeout, threads, concurrency
         How to reach the judge; not part of the experiment.
+    reasoning_effort : str, optional
+        For all judges; ``openai:gpt-5.2,effort=low`` says it for one.
+    logprobs : bool
+        Ask for the probabilities of tokens, and make expected scores of them.
+    providers : path, optional
+        A TOML file with providers of your own.
+    requests_per_minute, tokens_per_minute : float, optional
+        Limits of each provider; default as its answers say.
+    max_cost, max_calls, max_total_tokens : optional
+        Bounds on the whole run folder, in dollars, requests and tokens: it stops before the call that could exceed one.
+    price : sequence of str
+        ``IN:OUT`` or ``MODEL=IN:OUT``, dollars a million tokens, for models that genai-prices does not know.
+    store_text : bool
+        Keep requests and replies in the ledger; False: once a reply is read, only hashes.
     progress : Progress, optional
         Told what happens.
 
@@ -237,9 +262,24 @@ async def audit_async(
         limit=limit if begun is None else None,
         stratify=stratify if begun is None else None,
         out=out,
-        options=JudgeOptions(base_url=base_url, timeout=timeout, threads=threads),
+        options=JudgeOptions(
+            base_url=base_url,
+            timeout=timeout,
+            threads=threads,
+            reasoning_effort=reasoning_effort,
+            logprobs=logprobs,
+            providers=providers,
+        ),
     )
-    run = partial(run_plan, judges=prepared.judges, concurrency=concurrency, progress=progress or Silence())
+    flow = make_flow(
+        prepared.plan.judges,
+        price,
+        Budget(max_cost, max_calls, max_total_tokens),
+        Limits(requests_per_minute, tokens_per_minute),
+        concurrency=concurrency,
+        store_text=store_text,
+    )
+    run = partial(run_plan, judges=prepared.judges, flow=flow, progress=progress or Silence())
     check_extension(sizes, prepared.plan)
     result = await run(prepared.plan, folder=prepared.folder)
     if not sizes:
@@ -327,6 +367,8 @@ def prepare(
     loaded = gather_items(items, columns=columns, limit=limit, seed=seed, stratify=stratify)
     named: list[Any] = list(judge) if isinstance(judge, list | tuple) else [judge]
     judges = [resolve(one, parsed, options, seed=seed) for one in named]
+    for one in judges:
+        one.check(design.instrument.sampling)
     plan = make_plan(design, loaded, loaded_texts, [one.identity for one in judges])
     folder = Path(out) if out is not None else Path("auditor-runs") / plan.id[:12]
     return Prepared(plan, {one.name: one for one in judges}, folder)

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from auditor.collect import Budget, Flow, Limits
 from auditor.errors import InputError
-from auditor.records import JudgeIdentity
+from auditor.records import JudgeIdentity, Usage
 
 _FORM = re.compile(r"^(?:(?P<model>[^=]+)=)?(?P<input>\d+(?:\.\d+)?):(?P<output>\d+(?:\.\d+)?)$")
-_FREE = ("local", "simulated", "function")
+_FREE = ("local", "simulated", "function", "free")
 _MILLION = 1_000_000
 
 
@@ -22,10 +23,14 @@ class Price:
     input: Decimal
     output: Decimal
     source: str
+    cached: Decimal | None = None
 
-    def of(self, input_tokens: float, output_tokens: float) -> float:
-        """Dollars for so many tokens."""
-        return (float(self.input) * input_tokens + float(self.output) * output_tokens) / _MILLION
+    def of(self, input_tokens: float, output_tokens: float, cached_tokens: float = 0.0) -> float:
+        """Dollars for so many tokens; those read from a cache are part of the input, at a price of their own."""
+        cached = self.input if self.cached is None else self.cached
+        fresh = max(0.0, input_tokens - cached_tokens)
+        read = float(self.input) * fresh + float(cached) * min(cached_tokens, input_tokens)
+        return (read + float(self.output) * output_tokens) / _MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,14 @@ def price_of(judge: JudgeIdentity, given: GivenPrices) -> Price | None:
 
     The user's own price wins. Local, simulated and function judges cost nothing that we could know of.
     """
-    kind = judge.name.partition(":")[0]
+    kinds = judge.prices or (judge.name.partition(":")[0],)
     own = given.by_model.get(judge.model) or given.by_model.get(judge.name) or given.general
     if own is not None:
         return own
-    if kind in _FREE:
-        return Price(Decimal(0), Decimal(0), "no provider is asked")
-    return _listed(kind, judge.model)
+    if any(kind in _FREE for kind in kinds):
+        return Price(Decimal(0), Decimal(0), "no provider is paid")
+    listed = (_listed(kind, judge.asked or judge.model) for kind in kinds)
+    return next((price for price in listed if price is not None), None)
 
 
 def _listed(kind: str, model: str) -> Price | None:
@@ -85,10 +91,42 @@ def _listed(kind: str, model: str) -> Price | None:
 
     try:
         found = calc_price(Usage(input_tokens=1000, output_tokens=1000), model, provider_id=kind)
+        cached = calc_price(Usage(input_tokens=1000, cache_read_tokens=1000), model, provider_id=kind)
     except LookupError:
         return None
     return Price(
         Decimal(found.input_price) * 1000,
         Decimal(found.output_price) * 1000,
         f"genai-prices, as '{found.model.name}'",
+        Decimal(cached.input_price) * 1000,
     )
+
+
+def make_flow(
+    judges: Sequence[JudgeIdentity],
+    given: Sequence[str],
+    budget: Budget,
+    limits: Limits,
+    *,
+    concurrency: int = 8,
+    store_text: bool = True,
+) -> Flow:
+    """How a plan is collected, with the prices of its judges.
+
+    Raises
+    ------
+    InputError
+        If a number or a price is wrong.
+    """
+    parsed = parse_prices(given)
+    prices = {judge.name: price_of(judge, parsed) for judge in judges}
+
+    def price(judge: str, usage: Usage) -> float | None:
+        known = prices.get(judge)
+        if known is None:
+            return None
+        return known.of(usage.input_tokens or 0, usage.output_tokens or 0, usage.cached_tokens or 0)
+
+    priced = any(known is not None and (known.input or known.output) for known in prices.values())
+    asked = priced or budget.cost is not None
+    return Flow(concurrency, limits, budget, price if asked else None, store_text)

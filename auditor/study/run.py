@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from auditor.collect import Collected, Ledger, Progress, Silence, collect, hold_folder
+from auditor.collect import Collected, Flow, Ledger, Progress, Silence, collect, hold_folder
 from auditor.errors import IncompleteError, InputError
 from auditor.files import write_whole
 from auditor.findings import Findings
@@ -30,7 +30,7 @@ async def run_plan(
     judges: Mapping[str, Judge],
     folder: Path,
     *,
-    concurrency: int = 8,
+    flow: Flow | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Collect what a plan still lacks, analyse, and write the report.
@@ -45,12 +45,11 @@ async def run_plan(
         If the user stopped it; what had arrived is stored.
     """
     watcher = progress or Silence()
-    if concurrency < 1:
-        raise InputError(f"at least one call at a time is needed, not {concurrency}", where="concurrency")
+    chosen = flow or Flow()
     with hold_folder(folder):
         lock = check_lock(folder, plan)
-        with Ledger(folder / "ledger.sqlite") as ledger:
-            return await _run(plan, judges, folder, ledger, lock, concurrency, watcher)
+        with Ledger(folder / "ledger.sqlite", store_text=chosen.store_text) as ledger:
+            return await _run(plan, judges, folder, ledger, lock, chosen, watcher)
 
 
 async def _run(
@@ -59,7 +58,7 @@ async def _run(
     folder: Path,
     ledger: Ledger,
     lock: Lock | None,
-    concurrency: int,
+    flow: Flow,
     watcher: Progress,
 ) -> Audit:
     require_lock(folder, lock, ledger.event(plan.id, "lock"))
@@ -70,19 +69,19 @@ async def _run(
     if (warning := out_of_reach(plan)) is not None:
         watcher.say(warning)
     if plan.design.piloted:
-        plan = await _with_pilot(plan, judges, ledger, concurrency, watcher)
+        plan = await _with_pilot(plan, judges, ledger, flow, watcher)
     if plan.design.sequential:
         memo: dict[tuple[str, int], Findings | None] = {}
         collected = await ask_by_looks(
             plan,
             ledger,
-            lambda block: _collected(plan, judges, ledger, concurrency, watcher, block),
+            lambda block: _collected(plan, judges, ledger, flow, watcher, block),
             lambda: look_so_far(plan, ledger, memo),
             watcher,
         )
     else:
-        collected = await _collected(plan, judges, ledger, concurrency, watcher)
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in collected.given_up.items())
+        collected = await _collected(plan, judges, ledger, flow, watcher)
+    reasons = _reasons(collected)
     try:
         result = analyse_run(folder, ledger, plan, collected, lock)
     except InputError as error:
@@ -101,11 +100,19 @@ async def _run(
     return result
 
 
+def _reasons(collected: Collected) -> str:
+    """Why trials have no answer, as far as it has one reason."""
+    parts = [f"{name}: {reason}" for name, reason in collected.given_up.items()]
+    if collected.budget:
+        parts.append(f"the budget is used up: {collected.budget}; raise it to go on")
+    return "; ".join(parts)
+
+
 async def _collected(
     plan: Plan,
     judges: Mapping[str, Judge],
     ledger: Ledger,
-    concurrency: int,
+    flow: Flow,
     watcher: Progress,
     trials: Sequence[Trial] | None = None,
 ) -> Collected:
@@ -114,7 +121,7 @@ async def _collected(
     with _gentle_interrupt(stop, watcher):
         try:
             collected = await collect(
-                plan, judges, ledger, concurrency=concurrency, progress=watcher, stop=stop, trials=trials
+                plan, judges, ledger, flow=flow, progress=watcher, stop=stop, trials=trials
             )
         except asyncio.CancelledError:
             if stop.is_set():  # the second Ctrl-C
@@ -126,7 +133,7 @@ async def _collected(
 
 
 async def _with_pilot(
-    plan: Plan, judges: Mapping[str, Judge], ledger: Ledger, concurrency: int, watcher: Progress
+    plan: Plan, judges: Mapping[str, Judge], ledger: Ledger, flow: Flow, watcher: Progress
 ) -> Plan:
     """The plan with its pass marks: those found before, or else by asking the pilot now. Found once, they stay."""
     stored = ledger.event(plan.id, "thresholds")
@@ -134,9 +141,8 @@ async def _with_pilot(
         watcher.say(
             f"Pilot: {len(plan.trials)} questions under the rubric alone, to find each judge's pass mark."
         )
-        collected = await _collected(plan, judges, ledger, concurrency, watcher)
-        if collected.given_up:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in collected.given_up.items())
+        collected = await _collected(plan, judges, ledger, flow, watcher)
+        if reasons := _reasons(collected):
             raise IncompleteError(
                 f"the pilot could not be finished ({reasons}), so pass marks are not known. Run the same command "
                 "when it is mended, leave that judge out, or state a pass mark with --threshold"

@@ -14,7 +14,7 @@ import pytest
 import auditor
 import auditor.plan
 import auditor.records
-from auditor.collect import Ledger, runner
+from auditor.collect import Ledger, line, retry
 from auditor.errors import IncompleteError, InputError
 from tests.fakes.provider import KEY, FakeProvider, Fault, Seeded, always, first, running
 
@@ -26,7 +26,7 @@ SETTINGS = {"scale": "1:10", "threshold": 6}
 def _quick(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    monkeypatch.setattr(runner, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.01)
 
 
 def run(fake, out, **changes):
@@ -91,7 +91,7 @@ def test_a_judge_that_never_answers_is_given_up_soon(tmp_path, fault):
     with running(FakeProvider(faults=always(fault))) as fake:
         with pytest.raises(IncompleteError, match="in a row failed"):
             run(fake, tmp_path, concurrency=1)
-        assert len(fake.requests) == runner.GIVE_UP_AT_ONCE
+        assert len(fake.requests) == line.GIVE_UP_AT_ONCE
 
 
 def test_a_dead_server_is_one_message(tmp_path):

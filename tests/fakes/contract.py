@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 Json = dict[str, Any]
-DialectName = Literal["openai", "anthropic"]
+#: The two protocols, and providers that speak the first with rules of their own (see `flavours`).
+DialectName = Literal[
+    *("openai", "anthropic"),
+    *("google", "zai", "moonshot", "deepseek", "together", "openrouter", "mistral", "groq"),
+]
 Stop = Literal["stop", "length", "refusal", "empty"]
 
 _TOKEN_CHARACTERS = 4

@@ -135,7 +135,7 @@ def reshape(fault: Fault | None, outcome: Outcome) -> Outcome:
 
 def violation_of(fault: Fault, dialect: DialectName, model: str) -> Violation:
     """The documented error for a status."""
-    if dialect == "openai":
+    if dialect != "anthropic":
         return _openai(fault, model)
     return _anthropic(fault)
 

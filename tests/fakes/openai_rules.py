@@ -109,6 +109,11 @@ def is_reasoning(model: str) -> bool:
     return model.startswith(("gpt-5", "gpt-6", "o")) and not model.startswith("gpt-5-chat")
 
 
+def default_effort_is_none(model: str) -> bool:
+    """Whether a model reasons only if asked to, and takes sampling parameters until then (guide "Latest model")."""
+    return model.startswith(("gpt-5.1", "gpt-5.2", "gpt-5.4"))
+
+
 def refuse(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> Violation:
     """A violation in OpenAI's terms."""
     return Violation(message, status=status, param=param, code=code)
@@ -204,6 +209,13 @@ def check_values(body: Json) -> None:
 
 def check_reasoning(body: Json, model: str) -> None:
     """Refuse what a reasoning model does not take."""
+    if default_effort_is_none(model) and body.get("reasoning_effort") in (None, "none"):
+        if body.get("max_tokens") is not None:
+            told = "Unsupported parameter: 'max_tokens' is not supported with this model."
+            raise refuse(
+                f"{told} Use 'max_completion_tokens' instead.", "max_tokens", "unsupported_parameter"
+            )
+        return
     if not is_reasoning(model):
         if body.get("reasoning_effort") is not None:
             raise refuse("Unrecognized request argument supplied: reasoning_effort")

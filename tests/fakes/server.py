@@ -24,10 +24,11 @@ from aiohttp import web
 from . import anthropic_api, openai_api
 from .contract import Asked, DialectName, Json, Outcome, Received, Violation, limited, parse_json
 from .faults import PAGE, Fault, Hit, Schedule, never, reshape, violation_of
-from .openai_rules import is_reasoning
+from .flavours import FLAVOURS, Flavour
+from .openai_rules import default_effort_is_none, is_reasoning
 from .schemas import instance
 
-DIALECTS: Mapping[DialectName, ModuleType] = {"openai": openai_api, "anthropic": anthropic_api}
+DIALECTS: Mapping[str, ModuleType | Flavour] = {"openai": openai_api, "anthropic": anthropic_api, **FLAVOURS}
 KEY = "fake-provider-key-for-tests"
 Reply = Callable[[Asked], str]
 
@@ -57,9 +58,10 @@ class FakeProvider:
         self.score_range = score_range
         self.cached_tokens = cached_tokens
         self.reasoning_tokens = reasoning_tokens
-        self.models: Mapping[DialectName, Mapping[str, str]] = {
+        self.models: Mapping[str, Mapping[str, str]] = {
             "openai": openai_models,
             "anthropic": anthropic_models,
+            **{name: flavour.models for name, flavour in FLAVOURS.items()},
         }
         self.requests: list[Received] = []
         self.outcomes: dict[int, str] = {}
@@ -95,6 +97,7 @@ class FakeProvider:
         app = web.Application(client_max_size=openai_api.MAX_BYTES + 1)
         app.router.add_post("/v1/chat/completions", self._post)
         app.router.add_post("/v1/messages", self._post)
+        app.router.add_post("/{flavour}/chat/completions", self._post)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{name}", self._models)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -156,7 +159,9 @@ class FakeProvider:
         return received
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
-        dialect: DialectName = "anthropic" if request.path == "/v1/messages" else "openai"
+        dialect: Any = "anthropic" if request.path == "/v1/messages" else "openai"
+        if (named := request.match_info.get("flavour", "")) in FLAVOURS:
+            dialect = named
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
@@ -182,7 +187,12 @@ class FakeProvider:
 
     def _outcome(self, asked: Asked) -> Outcome:
         reasoning = self.reasoning_tokens
-        if asked.dialect == "openai" and not is_reasoning(asked.model):
+        if asked.dialect == "openai" and (
+            not is_reasoning(asked.model)
+            or (asked.body.get("reasoning_effort", "none") == "none" and default_effort_is_none(asked.model))
+        ):
+            reasoning = 0
+        if asked.dialect in FLAVOURS and not FLAVOURS[asked.dialect].reasons(asked.body):
             reasoning = 0
         return limited(asked, self.reply(asked), reasoning, self.cached_tokens)
 

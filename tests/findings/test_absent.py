@@ -46,6 +46,42 @@ def test_a_wording_that_one_arm_lacks_is_missing_there() -> None:
     assert found.missing.treatment == pytest.approx(2 * 0.5 / 8)  # half of two items
 
 
+def test_a_replicate_that_one_arm_lacks_is_missing_there() -> None:
+    # Two ratings everywhere; the second treatment ratings of i0 and i1 are in no row: two halves of eight items.
+    rows = [(f"i{i}", arm, k, 10 + i) for i in range(8) for arm in (T, C) for k in (1, 2)]
+    frame = table("item arm replicate score", rows)
+    lost = (frame["arm"] == T) & (frame["replicate"] == 2) & frame["item"].isin(["i0", "i1"])
+    told = frame.assign(score=frame["score"].astype(float).mask(lost))
+    first, second = primary(told), primary(frame[~lost])
+    assert second.missing is not None
+    assert (second.missing.treatment, second.missing.control) == (2 * 0.5 / 8, 0.0)
+    assert (first.missing, first.worst_case, first.lee) == (second.missing, second.worst_case, second.lee)
+    assert first.tipping == second.tipping
+    # D of i0 is the mean of 10 and a score from 0 to 20, less 10; of i1 that of 11, less 11: -5 to 5 and -5.5 to 4.5.
+    assert second.worst_case is not None
+    assert second.worst_case.low == pytest.approx((-5 - 5.5) / 8)
+    assert second.worst_case.high == pytest.approx((5 + 4.5) / 8)
+
+
+def test_an_arm_that_was_asked_once_lacks_no_second_replicate() -> None:
+    rows = [(f"i{i}", T, k, 10 + i) for i in range(8) for k in (1, 2, 3)]
+    rows += [(f"i{i}", C, 1, 10) for i in range(8)]
+    found = primary(table("item arm replicate score", rows))
+    assert found.missing is not None
+    assert (found.missing.treatment, found.missing.control) == (0.0, 0.0)
+    assert found.worst_case is None
+    # Nor does the number of a replicate matter, only how many there are.
+    renamed = table("item arm replicate score", [(i, a, k + 7 * (a == C), s) for i, a, k, s in rows])
+    assert primary(renamed).missing == found.missing
+
+
+def test_an_item_in_no_wording_pairs_where_the_other_items_have_wordings() -> None:
+    # a in two wordings against a plain control, b in none in either arm: (12 + 14)/2 - 10 and 9 - 10.
+    rows = [("a", T, "1", 12), ("a", T, "2", 14), ("a", C, "", 10), ("b", T, "", 9), ("b", C, "", 10)]
+    found = primary(table("item arm wording score", rows))
+    assert (found.n_items, found.n_dropped, found.estimate) == (2, 0, (3 - 1) / 2)
+
+
 def test_a_plain_control_is_missing_nothing_and_is_counted_once() -> None:
     rows = [(f"i{i}", T, w, 10 + i % 4) for i in range(8) for w in "12"] + [
         (f"i{i}", C, "", 10) for i in range(8)

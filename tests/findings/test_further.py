@@ -158,6 +158,9 @@ def test_judges_together_know_of_shared_items() -> None:
     assert found.interval.low == pytest.approx(ours.interval.low)
     assert found.prediction.known
     assert len(found.shrunken) == 3
+    assert (
+        "(a, b, c)" in next(one for one in audit(pd.concat(frames)).further if one.kind == "pooled").sentence
+    )
     assert "pooled" not in {one.kind for one in audit(frames[0]).further}
 
 

@@ -1,4 +1,4 @@
-"""Both provider judges, by the real SDKs, against a fake that enforces the providers' documented contracts."""
+"""Both provider judges against a fake that enforces the providers' documented contracts."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_each_fault_says_whether_asking_again_could_help(kind, fault, error):
         ask(kind, fake, timeout=0.5)
     assert type(caught.value) is error
     assert KEY not in str(caught.value)
-    assert len(fake.requests) == 1  # no retry of the SDK under ours
+    assert len(fake.requests) == 1  # no retry but the runner's
 
 
 @pytest.mark.parametrize("kind", MODELS)

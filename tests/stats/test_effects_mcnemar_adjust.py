@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from auditor.stats.effects import effect_sizes
 from auditor.stats.mcnemar import mcnemar
@@ -94,3 +95,17 @@ def test_adjusted_p_values_keep_their_order_and_never_fall(method) -> None:
     assert np.all(adjusted >= raw)
     assert np.all(adjusted <= 1)
     assert np.all(np.diff(adjusted[np.argsort(raw)]) >= 0)
+
+
+@pytest.mark.parametrize(("method", "name"), [("holm", "holm"), ("bh", "fdr_bh")])
+@pytest.mark.parametrize("m", [1, 2, 7, 40])
+def test_adjusted_p_values_are_those_of_statsmodels(method, name: str, m: int) -> None:
+    rng = np.random.default_rng(m)
+    for raw in (
+        rng.random(m) ** 3,
+        np.round(rng.random(m), 1),
+        np.ones(m),
+        np.zeros(m),
+    ):  # also with many ties
+        expected = multipletests(raw, method=name)[1]
+        assert adjust(raw.tolist(), method) == pytest.approx(expected.tolist(), rel=1e-12, abs=0)

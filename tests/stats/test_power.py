@@ -80,6 +80,8 @@ def test_units_needed_is_the_smallest_number(ratio: float, alpha: float, power: 
 def test_units_needed_at_its_ends() -> None:
     assert units_needed(0.0, 0.5) == 10  # the fewest for which equivalence may be claimed
     assert units_needed(1.0, 1e-5) is None
+    # ((z(.95) + z(.9)) / .001)^2 = (1.6449 + 1.2816)^2 10^6 = 8.56 million: below the ten million looked at.
+    assert units_needed(1.0, 1e-3) == pytest.approx(8.56e6, rel=1e-3)
     for sd, margin in ((-1.0, 1.0), (1.0, 0.0), (1.0, -1.0)):
         with pytest.raises(ValueError, match="above zero"):
             units_needed(sd, margin)
@@ -111,3 +113,26 @@ def test_the_promise_of_units_needed_holds_for_the_tests_themselves() -> None:
     within = np.abs(mean) + stats.t.ppf(0.95, n - 1) * error < 0.5
     found = np.abs(mean + 0.5) / error >= stats.t.ppf(0.975, n - 1)
     assert min(within.mean(), found.mean()) >= 0.8 - 0.021
+
+
+def test_a_stricter_level_of_the_test_alone_asks_for_more_units() -> None:
+    # ((z(.995) + z(.8)) / .5)^2 = (2.5758 + .8416)^2 4 = 46.7, and the t adds z^2 / 2 = 3.3: 50.
+    assert units_needed(1.0, 0.5, test_alpha=0.01) == pytest.approx(50, abs=1)
+    assert units_needed(1.0, 0.5, test_alpha=0.05) == units_needed(1.0, 0.5) == 36
+
+
+@pytest.mark.parametrize("n", [10**6, 10**9])
+def test_very_many_units(n: int) -> None:
+    # From a million units up the t is the normal: at an effect of one standard error, P(|Z + 1| > 1.96).
+    normal = stats.norm.sf(stats.norm.ppf(0.975) - 1) + stats.norm.cdf(-stats.norm.ppf(0.975) - 1)
+    assert superiority_power(n, 1 / math.sqrt(n), 1.0) == pytest.approx(normal, abs=1e-5)
+    assert superiority_power(n, 0.5, 1.0) == equivalence_power(n, 1.0, 0.5) == 1.0
+    effect = detectable_effect(n, 1.0)
+    assert effect == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) / math.sqrt(n), rel=1e-4)
+
+
+def test_a_power_no_higher_than_the_level_needs_no_effect() -> None:
+    assert detectable_effect(100, 1.0, power=0.04) == detectable_effect(100, 1.0, power=0.05) == 0.0
+    smallest = detectable_effect(100, 1.0, power=0.051)
+    assert smallest is not None
+    assert 0 < smallest < 0.05  # far below the .28 of 80 % power

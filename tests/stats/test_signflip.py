@@ -136,6 +136,16 @@ def test_monte_carlo_is_a_function_of_its_seed() -> None:
     assert first != sign_flip_test(values, seed=4, flips=2000).p_value
 
 
+def test_the_order_of_the_units_does_not_change_a_monte_carlo_p() -> None:
+    rng = np.random.default_rng(9)
+    values = rng.normal(0.2, 1.0, 40)
+    first = sign_flip_test(values, flips=2_000)
+    assert first.method == "monte-carlo"
+    for _ in range(5):
+        assert sign_flip_test(rng.permutation(values), flips=2_000).p_value == first.p_value
+    assert sign_flip_test(-values, flips=2_000).p_value == first.p_value
+
+
 def test_monte_carlo_in_chunks_draws_every_flip(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.array([5, -2, 4, 4, 1, -3, 2, 2, 6, -1])
     exact = sign_flip_test(whole).p_value

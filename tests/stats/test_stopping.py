@@ -209,7 +209,8 @@ def test_a_look_that_could_not_reject_does_not_shrink_the_estimate() -> None:
     design = sequential_design(plan_looks(84), alpha=0.025)
     result = after_stopping(design, 2, [1, 2, 3, 2] * 8 + [1, 3])
     assert (result.decision, result.ordering, result.estimate) == ("inflated", "repeated", 2.0)
-    assert result.interval.low is not None and result.interval.high is not None
+    assert result.interval.low is not None
+    assert result.interval.high is not None
     assert result.interval.low < 2 < result.interval.high
 
 
